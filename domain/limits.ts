@@ -1,0 +1,33 @@
+/** Every limit of Lily's contracts, in one place. A request beyond one is refused with a message that names the limit. */
+export const limits = {
+  /** Records in one `POST /ingest-metadata`. */
+  recordsPerRequest: 1_000,
+  /** Bytes of one request body. */
+  requestBytes: 16 * 1024 * 1024,
+  /** Bytes of one record as JSON; below Kafka's message limit with room for the envelope. */
+  recordBytes: 512 * 1024,
+  /** Levels of nesting inside `attributes`. */
+  attributeDepth: 32,
+  /** Keys and array items in all of one record's `attributes`. */
+  attributeNodes: 20_000,
+  tagsPerEntity: 1_000,
+  tagLength: 256,
+  nameLength: 1_024,
+  descriptionLength: 100_000,
+  qualifiedNameLength: 2_048,
+  /** Upstream entities, and other relationships, that one record may state. */
+  edgesPerEntity: 1_000,
+  /** Length of an Idempotency-Key. */
+  idempotencyKeyLength: 255,
+  /** How long an Idempotency-Key is remembered. */
+  idempotencyHours: 24,
+  /** Longest wait that `Prefer: wait=N` is honoured for, in seconds; larger values are lowered to it. */
+  waitSeconds: 60,
+  lineageDepth: 20,
+  /** Nodes in one lineage answer; the answer says when it was cut. */
+  lineageNodes: 10_000,
+  pageSize: 200,
+  defaultPageSize: 50,
+  /** Hops that a change is followed downstream. */
+  impactDepth: 20,
+} as const;

@@ -1,0 +1,33 @@
+import type { ChangeKind } from '../assets/entity.ts';
+import type { ImpactCause } from '../propagation/impact.ts';
+
+/** A message on `/ws/notifications` about an entity that changed. */
+export interface UpdateMessage {
+  type: 'update';
+  /** Say this as `last_id` when you come back, and you miss nothing. */
+  id: string;
+  metadata_id: string;
+  entity_type: string;
+  change: ChangeKind;
+  timestamp: string;
+  version: number;
+}
+
+/** A message about an entity that something upstream of it concerns. */
+export interface ImpactMessage {
+  type: 'impact';
+  id: string;
+  metadata_id: string;
+  entity_type: string;
+  causes: ImpactCause[];
+  timestamp: string;
+}
+
+/** Some messages between the last id and now are no longer kept: read the present state anew. */
+export interface GapMessage {
+  type: 'gap';
+  id: string;
+  detail: string;
+}
+
+export type NotificationMessage = UpdateMessage | ImpactMessage | GapMessage;
