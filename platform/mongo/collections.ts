@@ -1,0 +1,82 @@
+import type { Collection, Db } from 'mongodb';
+import type { Entity, EntityVersion } from '#domain/assets/entity.ts';
+import type { BatchCounts, Door } from '#domain/transformation/batch.ts';
+import type { DeadLetter } from '#domain/transformation/dead-letter.ts';
+
+/** A record as it arrived, kept before anything is done to it. `_id` is the record id, so it lands once however often it is delivered. */
+export interface RawRecordDoc {
+  _id: string;
+  tenant_id: string;
+  batch_id: string;
+  /** Order within the batch: the Kafka offset, or the position in a page. */
+  seq: number;
+  entity_id: string;
+  received_at: Date;
+  door: Door;
+  actor: string;
+  body: string;
+  /** The API instance that waits for this record's receipt. */
+  reply_to?: string;
+}
+
+/** A batch of raw records and what became of it. `_id` is the batch id. */
+export interface BatchDoc {
+  _id: string;
+  tenant_id: string;
+  source: string;
+  landed_at: Date;
+  records: number;
+  closed_at?: Date;
+  counts?: BatchCounts;
+}
+
+/** The offsets that one batch of a partition took, so that a redelivery cuts the same batch again. `_id` is `topic:partition:from`. */
+export interface IntakeRangeDoc {
+  _id: string;
+  to: string;
+  taken_at: Date;
+}
+
+export type EntityDoc = Entity & { _id: string; record_id: string };
+/** `_id` is the entity id and the version with leading zeros: unique, and in the order of versions. */
+export type EntityVersionDoc = EntityVersion & { _id: string };
+export type DeadLetterDoc = DeadLetter & { _id: string };
+
+export interface Collections {
+  rawRecords: Collection<RawRecordDoc>;
+  batches: Collection<BatchDoc>;
+  intakeRanges: Collection<IntakeRangeDoc>;
+  entities: Collection<EntityDoc>;
+  entityVersions: Collection<EntityVersionDoc>;
+  deadLetters: Collection<DeadLetterDoc>;
+}
+
+export function collections(db: Db): Collections {
+  return {
+    rawRecords: db.collection('raw_records'),
+    batches: db.collection('batches'),
+    intakeRanges: db.collection('intake_ranges'),
+    entities: db.collection('entities'),
+    entityVersions: db.collection('entity_versions'),
+    deadLetters: db.collection('dead_letters'),
+  };
+}
+
+/** How long the cut of a Kafka partition into batches is remembered: longer than Kafka would redeliver. */
+const intakeRangeSeconds = 14 * 24 * 3_600;
+
+/** Creates the indexes of the pipeline's collections; harmless to repeat. */
+export async function ensurePipelineIndexes(db: Db): Promise<void> {
+  const all = collections(db);
+  await Promise.all([
+    all.rawRecords.createIndex({ batch_id: 1, seq: 1 }),
+    all.rawRecords.createIndex({ tenant_id: 1, received_at: 1 }),
+    all.batches.createIndex({ tenant_id: 1, landed_at: -1 }),
+    all.intakeRanges.createIndex({ taken_at: 1 }, { expireAfterSeconds: intakeRangeSeconds }),
+    all.entities.createIndex({ tenant_id: 1, entity_type: 1, qualified_name: 1 }, { unique: true }),
+    all.entities.createIndex({ source_id: 1 }, { partialFilterExpression: { source_id: { $exists: true } } }),
+    all.entityVersions.createIndex({ batch_id: 1 }),
+    all.deadLetters.createIndex({ tenant_id: 1, failed_at: -1 }),
+    all.deadLetters.createIndex({ batch_id: 1 }),
+  ]);
+}

@@ -1,0 +1,115 @@
+import { MongoBulkWriteError, type Db } from 'mongodb';
+import type { BatchCounts, BatchRef, Door } from '#domain/transformation/batch.ts';
+import { collections, type RawRecordDoc } from './collections.ts';
+import { TenantCollection } from './tenant-collection.ts';
+
+/** A raw record on its way to its landing place. */
+export interface NewRawRecord {
+  recordId: string;
+  /** Order within the batch. */
+  seq: number;
+  entityId: string;
+  receivedAt: Date;
+  door: Door;
+  actor: string;
+  /** JSON of an `IngestRecord`, as it arrived. */
+  body: string;
+  replyTo?: string;
+}
+
+export interface Landing {
+  /** Records of this batch that had not landed before. */
+  landed: number;
+  /** Records that had landed before, in this batch or another. */
+  duplicates: number;
+}
+
+export type RawRecords = ReturnType<typeof rawRecords>;
+
+const duplicateKey = 11_000;
+
+/** The landing place of raw records, and the batches that they wait in. */
+export function rawRecords(db: Db) {
+  const all = collections(db);
+  const recordsOf = (tenantId: string) => new TenantCollection(all.rawRecords, tenantId);
+  const batchesOf = (tenantId: string) => new TenantCollection(all.batches, tenantId);
+
+  return {
+    /** Lands a batch. Idempotent by record id: a record that landed before stays in the batch that it landed in. */
+    async land(ref: BatchRef, records: NewRawRecord[]): Promise<Landing> {
+      const documents = records.map((record): RawRecordDoc => {
+        const document: RawRecordDoc = {
+          _id: record.recordId,
+          tenant_id: ref.tenantId,
+          batch_id: ref.batchId,
+          seq: record.seq,
+          entity_id: record.entityId,
+          received_at: record.receivedAt,
+          door: record.door,
+          actor: record.actor,
+          body: record.body,
+        };
+        if (record.replyTo !== undefined) document.reply_to = record.replyTo;
+        return document;
+      });
+      const [duplicates] = await Promise.all([
+        insertNew(recordsOf(ref.tenantId), documents),
+        batchesOf(ref.tenantId).updateOne(
+          { _id: ref.batchId },
+          { $setOnInsert: { source: ref.source, landed_at: new Date(), records: records.length } },
+          { upsert: true },
+        ),
+      ]);
+      return { landed: records.length - duplicates, duplicates };
+    },
+
+    /** The batch's records in their order. */
+    async load(ref: BatchRef): Promise<RawRecordDoc[]> {
+      return recordsOf(ref.tenantId).find({ batch_id: ref.batchId }).sort({ seq: 1 }).toArray();
+    },
+
+    /** Notes what became of the batch. */
+    async close(ref: BatchRef, counts: BatchCounts): Promise<void> {
+      await batchesOf(ref.tenantId).updateOne({ _id: ref.batchId }, { $set: { closed_at: new Date(), counts } });
+    },
+
+    async batch(tenantId: string, batchId: string) {
+      return batchesOf(tenantId).findOne({ _id: batchId });
+    },
+
+    async record(tenantId: string, recordId: string) {
+      return recordsOf(tenantId).findOne({ _id: recordId });
+    },
+
+    /** The ids of the entities that a run has read, by the records that it landed. */
+    async *seenInRun(tenantId: string, runId: string): AsyncIterable<string> {
+      const prefix = `${tenantId}:run:${runId}:`;
+      const cursor = recordsOf(tenantId)
+        .find({ batch_id: { $gte: prefix, $lt: `${prefix}\uffff` } })
+        .project<{ entity_id: string }>({ _id: 0, entity_id: 1 });
+      for await (const { entity_id } of cursor) yield entity_id;
+    },
+  };
+}
+
+/** Inserts what is new and counts what was there. */
+async function insertNew(target: TenantCollection<RawRecordDoc>, documents: RawRecordDoc[]): Promise<number> {
+  if (documents.length === 0) return 0;
+  try {
+    await target.insertMany(documents, { ordered: false });
+    return 0;
+  } catch (error) {
+    const duplicates = duplicatesOnly(error);
+    if (duplicates === undefined) throw error;
+    return duplicates;
+  }
+}
+
+/** How many of a bulk write's errors were duplicate keys, when all of them were; undefined for any other error. */
+export function duplicatesOnly(error: unknown): number | undefined {
+  if (!(error instanceof MongoBulkWriteError)) return undefined;
+  const errors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+  return errors.every((one) => one.code === duplicateKey) && error.result.getWriteConcernError() === undefined
+    ? errors.length
+    : undefined;
+}
