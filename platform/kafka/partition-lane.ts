@@ -1,0 +1,119 @@
+import type { Logger } from '../logger.ts';
+
+export interface KafkaRecord {
+  offset: number;
+  key: string;
+  value: Buffer;
+  headers: Record<string, string>;
+  /** Milliseconds since 1970. */
+  timestamp: number;
+}
+
+/** What the owner of a lane does with its records. Both may be called again with the same records, after a crash or an error. */
+export interface BatchHandler {
+  /** Decides where a batch that begins at `from` ends; `to` is the last offset at hand. Both are inclusive. */
+  cut(partition: number, from: number, to: number): Promise<number>;
+  /** Makes the batch durable and processes it. When this resolves, the batch's offsets are committed. */
+  process(partition: number, records: KafkaRecord[]): Promise<void>;
+}
+
+export interface LaneOptions {
+  partition: number;
+  handler: BatchHandler;
+  commit: (nextOffset: number) => Promise<void>;
+  batchRecords: number;
+  logger: Logger;
+}
+
+const firstRetryMs = 250;
+const lastRetryMs = 15_000;
+/** How long a lane waits for the rest of a batch that was cut before; then it goes on with what there is. */
+const restOfBatchMs = 10_000;
+
+/**
+ * The records of one partition, in order, between Kafka and the pipeline. While a batch is under way new records gather,
+ * so batches grow with the lag and are small when there is none. An error is tried again until it passes or the lane closes.
+ */
+export class PartitionLane {
+  readonly #options: LaneOptions;
+  #records: KafkaRecord[] = [];
+  #closed = false;
+  #running = false;
+  #wake: (() => void) | undefined;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  get depth(): number {
+    return this.#records.length;
+  }
+
+  add(records: KafkaRecord[]): void {
+    this.#records.push(...records);
+    this.#wake?.();
+    if (!this.#running) {
+      this.#running = true;
+      void this.#run();
+    }
+  }
+
+  /** Drops what waits: it was not committed, so Kafka delivers it again to whoever owns the partition now. */
+  close(): void {
+    this.#closed = true;
+    this.#records = [];
+    this.#wake?.();
+  }
+
+  async #run(): Promise<void> {
+    let delayMs = firstRetryMs;
+    while (this.#records.length > 0 && !this.#closed) {
+      try {
+        await this.#processNext();
+        delayMs = firstRetryMs;
+      } catch (error) {
+        if (this.#closed) break;
+        this.#options.logger.warn({ err: error, partition: this.#options.partition, delayMs }, 'a batch is tried again');
+        await this.#sleep(delayMs);
+        delayMs = Math.min(delayMs * 2, lastRetryMs);
+      }
+    }
+    this.#running = false;
+  }
+
+  async #processNext(): Promise<void> {
+    const { partition, handler, batchRecords } = this.#options;
+    const first = this.#records[0];
+    const candidate = this.#records[Math.min(batchRecords, this.#records.length) - 1];
+    if (first === undefined || candidate === undefined) return;
+    const to = await handler.cut(partition, first.offset, candidate.offset);
+    await this.#untilHas(to);
+    const end = this.#records.findIndex((record) => record.offset > to);
+    const batch = end === -1 ? this.#records.slice() : this.#records.slice(0, end);
+    if (this.#closed || batch.length === 0) return;
+    await handler.process(partition, batch);
+    if (this.#closed) return;
+    await this.#options.commit(to + 1);
+    this.#records.splice(0, batch.length);
+  }
+
+  /** A batch that was cut before a crash may be longer than what has been fetched since. */
+  async #untilHas(offset: number): Promise<void> {
+    const deadline = Date.now() + restOfBatchMs;
+    while (!this.#closed && (this.#records.at(-1)?.offset ?? 0) < offset && Date.now() < deadline) {
+      await this.#sleep(deadline - Date.now());
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#wake = done;
+    });
+  }
+}
