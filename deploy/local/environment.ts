@@ -1,4 +1,5 @@
 import type { StackContext } from './services/service.ts';
+import { warehouseUrl } from './warehouse/url.ts';
 
 /** The database, audience and namespace names that a local stack uses. */
 export const MONGO_DATABASE = 'lily';
@@ -19,7 +20,7 @@ export interface StackAddresses {
   readonly neo4j: string;
   readonly mongo: string;
   readonly oidc: string;
-  /** PostgreSQL URL; its credentials are the demo's, and mean nothing elsewhere. */
+  /** With the demonstration's own account, which exists nowhere else. */
   readonly warehouse: string;
   readonly workerHealth: string;
 }
@@ -34,7 +35,7 @@ export function stackAddresses({ ports }: Pick<StackContext, 'ports'>): StackAdd
     neo4j: `bolt://127.0.0.1:${ports.neo4j}`,
     mongo: `mongodb://127.0.0.1:${ports.mongo}/?replicaSet=rs0&directConnection=false`,
     oidc: `http://127.0.0.1:${ports.oidc}`,
-    warehouse: `postgres://127.0.0.1:${ports.warehouse}`,
+    warehouse: warehouseUrl(ports.warehouse),
     workerHealth: `http://127.0.0.1:${ports.workerHealth}`,
   };
 }
