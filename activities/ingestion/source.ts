@@ -1,0 +1,37 @@
+import type { IngestRecord } from '#domain/assets/record.ts';
+
+/** What a source says about one entity. The run adds which source it came from. */
+export type SourceRecord = Omit<IngestRecord, 'op' | 'source_id' | 'expected_version'>;
+
+export interface SourcePage {
+  /** Containers before what they contain. */
+  records: SourceRecord[];
+  /** Where the next page begins; absent after the last one. Opaque to everybody but the source. */
+  nextCursor?: string;
+}
+
+/**
+ * Something that can be crawled. Each activity opens the source, uses it, and closes it: a source keeps nothing from one
+ * page to the next but what is in the cursor, so a page can be read by another worker than the one before.
+ * Every failure is a `LilyError`: `source-unreachable` or `source-refused`, without credentials in its message.
+ */
+export interface Source {
+  /** Makes sure that the source is reachable, lets us in, and is one that can be read. */
+  check(): Promise<void>;
+  /** A digest of everything that a crawl would enumerate. It changes when that changes, and at no other time. */
+  fingerprint(): Promise<string>;
+  /**
+   * Reads the entities that follow the cursor, about `pageSize` of them. Reading the same page of an unchanged source
+   * twice gives the same records in the same order.
+   */
+  readPage(cursor: string | undefined, pageSize: number): Promise<SourcePage>;
+  /** Whether a complete crawl with these options would have found the entity if it existed. Nothing else may be deleted. */
+  covers(entity: { entity_type: string; qualified_name: string }): boolean;
+  close(): Promise<void>;
+}
+
+/** What a source is given beside its own options. */
+export interface SourceContext {
+  /** Whether the source may be at a loopback or private address. */
+  allowPrivate: boolean;
+}

@@ -1,0 +1,17 @@
+import type { SourceOptions, SourceType } from '#domain/ingestion/source.ts';
+import type { Source, SourceContext } from '../source.ts';
+import { PostgresCatalog } from './postgres/postgres-source.ts';
+
+type Openers = {
+  [Type in SourceType]: (options: Extract<SourceOptions, { type: Type }>, context: SourceContext) => Source;
+};
+
+/** Every type of source, and what reads it. A type without a reader does not compile. */
+const openers: Openers = {
+  postgres: (options, context) => new PostgresCatalog(options, context),
+};
+
+/** Makes the reader of a source. Nothing is connected before the first question. */
+export function openSource(options: SourceOptions, context: SourceContext): Source {
+  return openers[options.type](options, context);
+}

@@ -1,0 +1,209 @@
+import {
+  integerField,
+  isNode,
+  listOf,
+  nodeOf,
+  NodeTreeError,
+  parseNodeTree,
+  type TreeNode,
+  type TreeValue,
+} from './node-tree.ts';
+import { rangeTableColumn, type Step } from './range-table.ts';
+import { outputs, targetList, type Scope } from './scope.ts';
+
+/** A column that an output column is computed from. `attnum` 0 is the whole row: every column of the relation. */
+export interface ColumnSource {
+  relid: number;
+  attnum: number;
+}
+
+export interface QueryLineage {
+  /** Relations that the query reads anywhere, by ascending oid. */
+  relations: number[];
+  /** For each output column, by its number, the columns that its value is computed from. */
+  columns: Map<number, ColumnSource[]>;
+}
+
+const selectCommand = 1;
+const existsSubLink = 0;
+const exceptOperation = 3;
+
+/**
+ * Follows each output column of a view's stored query down to the columns of relations, through subqueries, joins, set
+ * operations, common table expressions (recursive ones too), functions and values.
+ *
+ * Counts as a source: every column in the expression, with filters, windows and conditions that are part of it, and what
+ * an EXISTS tests. Does not: WHERE, GROUP BY and join conditions, which choose rows; the right arm of EXCEPT.
+ *
+ * @param action the text of `pg_rewrite.ev_action`
+ * @param self the view's own oid, which older versions list among its relations
+ * @throws NodeTreeError when the tree holds something that is not understood
+ */
+export function queryLineage(action: string, self: number): QueryLineage {
+  const tree = parseNodeTree(action);
+  const query = nodeOf(listOf(tree)[0], 'QUERY');
+  const resolver = new Resolver();
+  const top = resolver.scope(query, undefined);
+  const columns = new Map<number, ColumnSource[]>();
+  for (const resno of outputs(query)) columns.set(resno, resolver.sources(top, resno));
+  return { relations: relationsOf(tree, self), columns };
+}
+
+function relationsOf(tree: TreeValue, self: number): number[] {
+  const found = new Set<number>();
+  const rest: TreeValue[] = [tree];
+  for (let value = rest.pop(); value !== undefined; value = rest.pop()) {
+    if (Array.isArray(value)) rest.push(...value);
+    else if (isNode(value)) {
+      if (value.tag === 'RANGETBLENTRY' && value.fields.get('rtekind') === '0') found.add(integerField(value, 'relid'));
+      rest.push(...value.fields.values());
+    }
+  }
+  found.delete(self);
+  return [...found].sort((a, b) => a - b);
+}
+
+class Resolver {
+  readonly #scopes = new Map<TreeNode, Scope>();
+
+  scope(query: TreeNode, parent: Scope | undefined): Scope {
+    const known = this.#scopes.get(query);
+    if (known !== undefined) return known;
+    if (query.tag !== 'QUERY' || integerField(query, 'commandType') !== selectCommand) {
+      throw new NodeTreeError('a query that is not a SELECT');
+    }
+    const made = { id: this.#scopes.size, query, parent };
+    this.#scopes.set(query, made);
+    return made;
+  }
+
+  /** Walks from one output column to the leaves. What was visited is not visited again, which ends recursion. */
+  sources(scope: Scope, resno: number): ColumnSource[] {
+    const leaves = new Map<string, ColumnSource>();
+    const visited = new Set<string>();
+    const steps: Step[] = [{ kind: 'output', scope, resno }];
+    for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
+      if (step.kind === 'leaf') leaves.set(`${step.relid}.${step.attnum}`, { relid: step.relid, attnum: step.attnum });
+      else if (step.kind === 'expression') this.#expression(step.value, step.scope, steps);
+      else if (!visited.has(`${step.scope.id}.${step.resno}`)) {
+        visited.add(`${step.scope.id}.${step.resno}`);
+        this.#output(step.scope, step.resno, steps);
+      }
+    }
+    return [...leaves.values()].sort((a, b) => a.relid - b.relid || a.attnum - b.attnum);
+  }
+
+  #output(scope: Scope, resno: number, steps: Step[]): void {
+    const arms = setArms(scope.query, true);
+    if (arms !== undefined) {
+      for (const arm of arms) steps.push({ kind: 'output', scope: this.scope(arm, scope), resno });
+      return;
+    }
+    const entry = targetList(scope.query).find((candidate) => integerField(candidate, 'resno') === resno);
+    if (entry === undefined) throw new NodeTreeError(`a query has no output column ${resno}`);
+    steps.push({ kind: 'expression', scope, value: entry.fields.get('expr') ?? null });
+  }
+
+  #expression(value: TreeValue, scope: Scope, steps: Step[]): void {
+    if (Array.isArray(value)) {
+      for (const item of value)
+        if (typeof item === 'object' && item !== null) steps.push({ kind: 'expression', scope, value: item });
+      return;
+    }
+    if (!isNode(value)) return;
+    switch (value.tag) {
+      case 'VAR':
+        this.#variable(value, integerField(value, 'varattno'), scope, steps);
+        return;
+      case 'FIELDSELECT': {
+        const arg = nodeOf(value.fields.get('arg'));
+        const ofWholeRow = arg.tag === 'VAR' && integerField(arg, 'varattno') === 0;
+        if (ofWholeRow) this.#variable(arg, integerField(value, 'fieldnum'), scope, steps);
+        else steps.push({ kind: 'expression', scope, value: arg });
+        return;
+      }
+      case 'SUBLINK':
+        this.#subLink(value, scope, steps);
+        return;
+      case 'WINDOWFUNC':
+        steps.push(...windowKeys(value, scope), ...children(value, scope));
+        return;
+      case 'QUERY':
+        throw new NodeTreeError('a query where none was expected');
+      default:
+        steps.push(...children(value, scope));
+    }
+  }
+
+  #variable(variable: TreeNode, attnum: number, scope: Scope, steps: Step[]): void {
+    let home: Scope | undefined = scope;
+    for (let up = integerField(variable, 'varlevelsup'); up > 0; up--) home = home?.parent;
+    if (home === undefined) throw new NodeTreeError('a variable of a query that is not there');
+    const entry = listOf(home.query.fields.get('rtable'))[integerField(variable, 'varno') - 1];
+    const scopeOf = (query: TreeNode, parent: Scope): Scope => this.scope(query, parent);
+    steps.push(...rangeTableColumn(nodeOf(entry, 'RANGETBLENTRY'), attnum, home, scopeOf));
+  }
+
+  #subLink(link: TreeNode, scope: Scope, steps: Step[]): void {
+    const inner = this.scope(nodeOf(link.fields.get('subselect'), 'QUERY'), scope);
+    if (integerField(link, 'subLinkType') === existsSubLink) {
+      this.#tested(inner, steps);
+      return;
+    }
+    steps.push({ kind: 'expression', scope, value: link.fields.get('testexpr') ?? null });
+    for (const resno of outputs(inner.query)) steps.push({ kind: 'output', scope: inner, resno });
+  }
+
+  /** What decides whether a query has rows. */
+  #tested(scope: Scope, steps: Step[]): void {
+    const arms = setArms(scope.query, false) ?? [];
+    for (const arm of arms) this.#tested(this.scope(arm, scope), steps);
+    for (const field of ['jointree', 'havingQual']) {
+      steps.push({ kind: 'expression', scope, value: scope.query.fields.get(field) ?? null });
+    }
+  }
+}
+
+function children(node: TreeNode, scope: Scope): Step[] {
+  const found: Step[] = [];
+  for (const value of node.fields.values()) {
+    if (typeof value === 'object' && value !== null) found.push({ kind: 'expression', scope, value });
+  }
+  return found;
+}
+
+/** The queries that a set operation combines; undefined when the query is none. */
+function setArms(query: TreeNode, valuesOnly: boolean): TreeNode[] | undefined {
+  const root = query.fields.get('setOperations');
+  if (!isNode(root)) return undefined;
+  const table = listOf(query.fields.get('rtable'));
+  const arms: TreeNode[] = [];
+  const rest: TreeNode[] = [root];
+  for (let node = rest.pop(); node !== undefined; node = rest.pop()) {
+    if (node.tag === 'RANGETBLREF') {
+      const entry = nodeOf(table[integerField(node, 'rtindex') - 1], 'RANGETBLENTRY');
+      arms.push(nodeOf(entry.fields.get('subquery'), 'QUERY'));
+      continue;
+    }
+    const statement = nodeOf(node, 'SETOPERATIONSTMT');
+    rest.push(nodeOf(statement.fields.get('larg')));
+    // The right arm of EXCEPT takes rows away; no value comes from it.
+    if (!valuesOnly || integerField(statement, 'op') !== exceptOperation)
+      rest.push(nodeOf(statement.fields.get('rarg')));
+  }
+  return arms;
+}
+
+/** What a window function's partitions and order are made from. */
+function windowKeys(call: TreeNode, scope: Scope): Step[] {
+  const winref = integerField(call, 'winref');
+  const clauses = listOf(scope.query.fields.get('windowClause')).map((clause) => nodeOf(clause, 'WINDOWCLAUSE'));
+  const clause = clauses.find((candidate) => integerField(candidate, 'winref') === winref);
+  if (clause === undefined) throw new NodeTreeError('a window that is not there');
+  const references = ['partitionClause', 'orderClause']
+    .flatMap((field) => listOf(clause.fields.get(field)))
+    .map((group) => integerField(nodeOf(group, 'SORTGROUPCLAUSE'), 'tleSortGroupRef'));
+  return targetList(scope.query)
+    .filter((entry) => references.includes(integerField(entry, 'ressortgroupref')))
+    .map((entry) => ({ kind: 'expression', scope, value: entry.fields.get('expr') ?? null }));
+}
