@@ -1,3 +1,5 @@
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
+
 /** Names of the Temporal search attributes that every Lily workflow carries. All are of type Keyword. */
 export const searchAttributeNames = {
   /** The tenant that the workflow works for. */
@@ -16,4 +18,12 @@ export interface WorkflowLabels {
   job: string;
   source: string;
   subject: string;
+}
+
+/** The labels as Temporal takes them, for clients and workflows alike. */
+export function typedLabels(labels: WorkflowLabels): SearchAttributePair[] {
+  return (Object.keys(searchAttributeNames) as (keyof WorkflowLabels)[]).map((label) => ({
+    key: defineSearchAttributeKey(searchAttributeNames[label], 'KEYWORD'),
+    value: labels[label],
+  }));
 }

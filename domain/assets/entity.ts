@@ -39,7 +39,7 @@ export interface EntityContent {
 
 export type ChangeKind = 'created' | 'updated' | 'deleted';
 
-/** One entity as it is now. Times are milliseconds since 1970 (UTC) inside Lily and RFC 3339 at its borders. */
+/** One entity as it is now: its newest version. Times are `Date`s inside Lily and RFC 3339 at its borders. */
 export interface Entity extends EntityContent {
   entity_id: string;
   tenant_id: string;
@@ -69,6 +69,10 @@ export interface EntityVersion extends EntityContent {
   change: ChangeKind;
   /** Top-level fields and attributes that differ from the version before, as `attributes.description` or `upstream`. */
   changed_fields: string[];
+  /** When the entity's first version began. */
+  created_at: Date;
+  statistics?: Record<string, Json>;
+  source_id?: string;
   valid_from: Date;
   /** When the next version began; null for the current one. */
   valid_to: Date | null;

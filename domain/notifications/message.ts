@@ -23,6 +23,12 @@ export interface ImpactMessage {
   timestamp: string;
 }
 
+/** The first message of every connection: where the client is now, before anything has happened. */
+export interface HelloMessage {
+  type: 'hello';
+  id: string;
+}
+
 /** Some messages between the last id and now are no longer kept: read the present state anew. */
 export interface GapMessage {
   type: 'gap';
@@ -30,4 +36,4 @@ export interface GapMessage {
   detail: string;
 }
 
-export type NotificationMessage = UpdateMessage | ImpactMessage | GapMessage;
+export type NotificationMessage = HelloMessage | UpdateMessage | ImpactMessage | GapMessage;

@@ -15,9 +15,10 @@ export interface ImpactData {
   metadata_id: string;
   entity_type: string;
   qualified_name: string;
-  /** The changes that concern it, nearest first; at most {@link maxCauses}, `cause_count` says how many there were. */
+  /** The changes that concern it, nearest first; at most {@link maxCauses}. */
   causes: ImpactCause[];
-  cause_count: number;
+  /** Whether more changes than those listed concern it. */
+  more_causes: boolean;
   timestamp: string;
   workflow_id: string;
 }

@@ -1,0 +1,142 @@
+import { changeEvent, type ChangeData } from '#domain/assets/change.ts';
+import type { EntityVersion } from '#domain/assets/entity.ts';
+import { entityKey, topics } from '#domain/topics.ts';
+import { noCounts, transformWorkflowId, type BatchCounts, type BatchRef } from '#domain/transformation/batch.ts';
+import type { DeadLetter } from '#domain/transformation/dead-letter.ts';
+import type { GroupCommitProducer } from '#platform/kafka/producer.ts';
+import type { DeadLetters } from '#platform/mongo/dead-letters.ts';
+import type { RawRecords } from '#platform/mongo/raw-records.ts';
+import type { GraphWriter } from '#platform/neo4j/graph-writer.ts';
+import { graphEntities } from './graph-entities.ts';
+import { prepare, type PreparedRecord } from './prepare.ts';
+import { receiptsFor } from './receipts.ts';
+import { storeVersions, type StoreDeps } from './store-versions.ts';
+import { BatchWorkspace, type BatchWork } from './workspace.ts';
+
+export interface TransformationDeps {
+  rawRecords: Pick<RawRecords, 'load' | 'close'>;
+  entities: StoreDeps['entities'];
+  deadLetters: Pick<DeadLetters, 'put' | 'ofBatch'>;
+  graph: Pick<GraphWriter, 'link'>;
+  producer: Pick<GroupCommitProducer, 'send'>;
+}
+
+export type TransformationActivities = ReturnType<typeof transformationActivities>;
+
+/**
+ * The steps of `transformBatch`. Each takes a reference and is idempotent: done twice, or half and then again, it leaves
+ * the stores as if it had been done once and gives the same result.
+ */
+export function transformationActivities(deps: TransformationDeps) {
+  const workspace = new BatchWorkspace();
+
+  async function workOn(ref: BatchRef): Promise<BatchWork> {
+    const known = workspace.get(ref.batchId);
+    if (known !== undefined) return known;
+    const work: BatchWork = { records: [], letters: [], waiting: [], read: 0 };
+    for (const raw of await deps.rawRecords.load(ref)) {
+      const prepared = prepare(raw);
+      if (prepared.ok) work.records.push(prepared.record);
+      else work.letters.push(prepared.letter);
+      if (raw.reply_to !== undefined) work.waiting.push({ recordId: raw._id, replyTo: raw.reply_to });
+      work.read += 1;
+    }
+    workspace.set(ref.batchId, work);
+    return work;
+  }
+
+  async function versionsOf(ref: BatchRef): Promise<EntityVersion[]> {
+    const known = workspace.get(ref.batchId)?.versions;
+    return known ?? deps.entities.versionsOfBatch(ref.tenantId, ref.batchId);
+  }
+
+  return {
+    /** Parses, validates and normalises the batch's raw records; what cannot be processed becomes a dead letter. */
+    async transformRecords(ref: BatchRef): Promise<{ read: number; rejected: number }> {
+      const work = await workOn(ref);
+      await deps.deadLetters.put(ref.tenantId, work.letters);
+      return { read: work.read, rejected: work.letters.length };
+    },
+
+    /** Stores what changed: versions and current entities. */
+    async storeEntities(ref: BatchRef): Promise<BatchCounts> {
+      const work = await workOn(ref);
+      const open = await withoutRefused(deps, ref, work.records);
+      const { versions, letters } = await storeVersions(deps, ref, open);
+      work.versions = versions;
+      const count = (change: EntityVersion['change']): number =>
+        versions.filter((version) => version.change === change).length;
+      const rejected = work.letters.length + letters + (work.records.length - open.length);
+      return {
+        ...noCounts,
+        read: work.read,
+        created: count('created'),
+        updated: count('updated'),
+        deleted: count('deleted'),
+        rejected,
+        unchanged: work.read - versions.length - rejected,
+      };
+    },
+
+    /** Makes the graph say the same. Answers how many of the changed entities something depends on. */
+    async linkGraph(ref: BatchRef): Promise<{ roots: number }> {
+      const { rootIds } = await deps.graph.link(ref.tenantId, graphEntities(await versionsOf(ref)));
+      return { roots: rootIds.length };
+    },
+
+    /** Publishes one change event a version, then tells the requests that wait. */
+    async publishChanges(ref: BatchRef): Promise<void> {
+      const versions = await versionsOf(ref);
+      await deps.producer.send(
+        topics.changes,
+        versions.map((version) => ({
+          key: entityKey(ref.tenantId, version.entity_id),
+          value: JSON.stringify(changeEvent(ref.tenantId, changeData(version))),
+        })),
+      );
+      const { waiting } = await workOn(ref);
+      if (waiting.length === 0) return;
+      const letters: DeadLetter[] = await deps.deadLetters.ofBatch(ref.tenantId, ref.batchId);
+      await deps.producer.send(
+        topics.receipts,
+        receiptsFor(ref.batchId, waiting, versions, letters).map(({ replyTo, receipt }) => ({
+          key: replyTo,
+          value: JSON.stringify(receipt),
+        })),
+      );
+    },
+
+    /** Notes what became of the batch, for those who ask about a record. */
+    async closeBatch(ref: BatchRef, counts: BatchCounts): Promise<void> {
+      await deps.rawRecords.close(ref, counts);
+      workspace.drop(ref.batchId);
+    },
+  };
+}
+
+/** Without the records whose `If-Match` an earlier attempt refused: refused once is refused for good. */
+async function withoutRefused(
+  deps: TransformationDeps,
+  ref: BatchRef,
+  records: PreparedRecord[],
+): Promise<PreparedRecord[]> {
+  if (!records.some((record) => record.expectedVersion !== undefined)) return records;
+  const letters = await deps.deadLetters.ofBatch(ref.tenantId, ref.batchId);
+  const refused = new Set(letters.map((letter) => letter.record_id));
+  return records.filter((record) => !refused.has(record.recordId));
+}
+
+function changeData(version: EntityVersion): ChangeData {
+  return {
+    metadata_id: version.entity_id,
+    entity_type: version.entity_type,
+    qualified_name: version.qualified_name,
+    change: version.change,
+    version: version.version,
+    changed_fields: version.changed_fields,
+    timestamp: version.valid_from.toISOString(),
+    actor: version.actor,
+    record_id: version.record_id,
+    workflow_id: transformWorkflowId(version.batch_id),
+  };
+}

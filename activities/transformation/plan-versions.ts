@@ -1,0 +1,145 @@
+import type { ChangeKind, Entity, EntityContent, EntityVersion, Json } from '#domain/assets/entity.ts';
+import { contentHash } from '#platform/digest.ts';
+import type { PreparedRecord } from './prepare.ts';
+
+/** What is stored of an entity, as far as its next version depends on it. */
+export type Base = Entity;
+
+export interface VersionPlan {
+  /** New versions, in the order of their records. */
+  versions: PlannedVersion[];
+  /** Records that say what is stored already; `statistics` when their measured facts differ all the same. */
+  unchanged: { record: PreparedRecord; statistics?: Record<string, Json> }[];
+  /** Records whose `If-Match` does not hold. */
+  mismatched: { record: PreparedRecord; found: number }[];
+}
+
+export interface PlannedVersion {
+  version: EntityVersion;
+  record: PreparedRecord;
+}
+
+/**
+ * Decides which records make a new version of their entity, and which version. Pure and deterministic: times come from the
+ * records' arrival, so a retry plans the same versions. `bases` is what is stored; it is not changed.
+ */
+export function planVersions(
+  tenantId: string,
+  bases: ReadonlyMap<string, Base>,
+  records: readonly PreparedRecord[],
+): VersionPlan {
+  const plan: VersionPlan = { versions: [], unchanged: [], mismatched: [] };
+  const now = new Map<string, Base>();
+  for (const record of records) {
+    const base = now.get(record.entityId) ?? bases.get(record.entityId);
+    const living = base !== undefined && !base.deleted ? base.version : 0;
+    if (record.expectedVersion !== undefined && record.expectedVersion !== living) {
+      plan.mismatched.push({ record, found: living });
+      continue;
+    }
+    const change = changeOf(base, record);
+    if (change === undefined) {
+      const { statistics } = record;
+      const measured = statistics !== undefined && contentHash(statistics) !== contentHash(base?.statistics ?? null);
+      plan.unchanged.push(measured ? { record, statistics } : { record });
+      continue;
+    }
+    const planned = nextVersion(tenantId, base, record, change);
+    plan.versions.push(planned);
+    now.set(record.entityId, entityAsOf(planned.version));
+  }
+  return plan;
+}
+
+function changeOf(base: Base | undefined, record: PreparedRecord): ChangeKind | undefined {
+  if (record.op === 'delete') return base === undefined || base.deleted ? undefined : 'deleted';
+  if (base === undefined || base.deleted) return 'created';
+  return base.content_hash === record.contentHash ? undefined : 'updated';
+}
+
+function nextVersion(
+  tenantId: string,
+  base: Base | undefined,
+  record: PreparedRecord,
+  change: ChangeKind,
+): PlannedVersion {
+  const content = record.content ?? contentOf(base);
+  // Two versions of an entity never begin at the same millisecond: "as of" always has one answer.
+  const validFrom = new Date(Math.max(record.receivedAt.getTime(), (base?.updated_at.getTime() ?? 0) + 1));
+  const statistics = record.statistics ?? base?.statistics;
+  const sourceId = record.sourceId ?? base?.source_id;
+  return {
+    record,
+    version: {
+      entity_id: record.entityId,
+      tenant_id: tenantId,
+      entity_type: record.entityType,
+      qualified_name: record.qualifiedName,
+      version: (base?.version ?? 0) + 1,
+      ...content,
+      content_hash: record.content === undefined ? (base?.content_hash ?? '') : record.contentHash,
+      change,
+      changed_fields: change === 'updated' ? changedFields(base, content) : [],
+      created_at: base?.created_at ?? validFrom,
+      valid_from: validFrom,
+      valid_to: null,
+      is_current: true,
+      record_id: record.recordId,
+      batch_id: record.batchId,
+      actor: record.actor,
+      ...(statistics !== undefined && { statistics }),
+      ...(sourceId !== undefined && { source_id: sourceId }),
+    },
+  };
+}
+
+/** The entity as one of its versions makes it. */
+export function entityAsOf(version: EntityVersion): Entity {
+  return {
+    entity_id: version.entity_id,
+    tenant_id: version.tenant_id,
+    entity_type: version.entity_type,
+    qualified_name: version.qualified_name,
+    version: version.version,
+    content_hash: version.content_hash,
+    attributes: version.attributes,
+    ...(version.parent !== undefined && { parent: version.parent }),
+    upstream: version.upstream,
+    relationships: version.relationships,
+    ...(version.statistics !== undefined && { statistics: version.statistics }),
+    ...(version.source_id !== undefined && { source_id: version.source_id }),
+    deleted: version.change === 'deleted',
+    created_at: version.created_at,
+    updated_at: version.valid_from,
+  };
+}
+
+function contentOf(base: Base | undefined): EntityContent {
+  if (base === undefined) throw new Error('a deletion of an entity that does not exist makes no version');
+  const content: EntityContent = {
+    attributes: base.attributes,
+    upstream: base.upstream,
+    relationships: base.relationships,
+  };
+  if (base.parent !== undefined) content.parent = base.parent;
+  return content;
+}
+
+function changedFields(base: Base | undefined, content: EntityContent): string[] {
+  const before = fieldsOf(base);
+  const after = fieldsOf(content);
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    .filter((field) => contentHash(before[field] ?? null) !== contentHash(after[field] ?? null))
+    .sort();
+}
+
+function fieldsOf(content: EntityContent | undefined): Record<string, unknown> {
+  if (content === undefined) return {};
+  const fields: Record<string, unknown> = {
+    parent: content.parent?.metadata_id,
+    upstream: content.upstream.map((ref) => ref.metadata_id),
+    relationships: content.relationships.map((edge) => [edge.relationship_type, edge.target.metadata_id]),
+  };
+  for (const [key, value] of Object.entries(content.attributes)) fields[`attributes.${key}`] = value;
+  return fields;
+}

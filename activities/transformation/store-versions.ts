@@ -1,0 +1,134 @@
+import type { Entity, EntityVersion, Json } from '#domain/assets/entity.ts';
+import type { DeadLetter } from '#domain/transformation/dead-letter.ts';
+import type { DeadLetters } from '#platform/mongo/dead-letters.ts';
+import type { Entities } from '#platform/mongo/entities.ts';
+import { entityAsOf, planVersions, type VersionPlan } from './plan-versions.ts';
+import { deadLetter, type PreparedRecord } from './prepare.ts';
+
+export interface StoreDeps {
+  entities: Pick<
+    Entities,
+    | 'getMany'
+    | 'versionsOfBatch'
+    | 'newestVersion'
+    | 'insertVersions'
+    | 'closePredecessors'
+    | 'putCurrent'
+    | 'putStatistics'
+  >;
+  deadLetters: Pick<DeadLetters, 'put'>;
+}
+
+export interface StoreOutcome {
+  /** Every version that this batch made, in this attempt or an earlier one, each entity's in order. */
+  versions: EntityVersion[];
+  /** Records that were refused because their `If-Match` does not hold. */
+  letters: number;
+}
+
+interface Batch {
+  tenantId: string;
+  batchId: string;
+}
+
+/**
+ * Applies prepared records: history first, because inserting (entity, version) is what claims a version; then the current
+ * entities. After a crash at any point, doing it again completes what is missing and returns the same versions.
+ */
+export async function storeVersions(deps: StoreDeps, batch: Batch, records: PreparedRecord[]): Promise<StoreOutcome> {
+  const earlier = await deps.entities.versionsOfBatch(batch.tenantId, batch.batchId);
+  const bases = await readBases(deps, batch, records, earlier);
+  const done = new Set(earlier.map((version) => version.record_id));
+  const open = records.filter((record) => !done.has(record.recordId));
+  const { claimed, letters, statistics } = await claimVersions(deps, batch, bases, open);
+
+  const versions = [...earlier, ...claimed];
+  await Promise.all([
+    deps.deadLetters.put(batch.tenantId, letters),
+    deps.entities.closePredecessors(batch.tenantId, versions),
+    deps.entities.putCurrent(batch.tenantId, newestEntities(versions)),
+    deps.entities.putStatistics(batch.tenantId, statistics),
+  ]);
+  return { versions, letters: letters.length };
+}
+
+/** What is stored of the batch's entities, including what an earlier attempt wrote to the history only. */
+async function readBases(
+  deps: StoreDeps,
+  { tenantId }: Batch,
+  records: PreparedRecord[],
+  earlier: EntityVersion[],
+): Promise<Map<string, Entity>> {
+  const ids = [...new Set(records.map((record) => record.entityId))];
+  const bases = await deps.entities.getMany(tenantId, ids);
+  for (const version of earlier) {
+    const base = bases.get(version.entity_id);
+    if (base === undefined || base.version < version.version) bases.set(version.entity_id, entityAsOf(version));
+  }
+  return bases;
+}
+
+interface Claims {
+  claimed: EntityVersion[];
+  letters: DeadLetter[];
+  statistics: Map<string, Record<string, Json>>;
+}
+
+/**
+ * Plans and inserts until every record is decided. Another batch may take a version first: then the records from there on
+ * are planned anew, on top of what that batch wrote. What stands before is decided and stays, so order holds.
+ */
+async function claimVersions(
+  deps: StoreDeps,
+  { tenantId, batchId }: Batch,
+  bases: Map<string, Entity>,
+  open: PreparedRecord[],
+): Promise<Claims> {
+  const claims: Claims = { claimed: [], letters: [], statistics: new Map() };
+  let records = open;
+  while (records.length > 0) {
+    const plan = planVersions(tenantId, bases, records);
+    const versions = plan.versions.map((one) => one.version);
+    const { inserted, taken } = await deps.entities.insertVersions(tenantId, versions);
+    const mine = versions.slice(0, inserted);
+    let decided = records.length;
+    if (taken !== undefined) {
+      decided = records.findIndex((record) => record.recordId === taken.record_id);
+      const newest = await deps.entities.newestVersion(tenantId, taken.entity_id);
+      if (newest !== undefined) bases.set(taken.entity_id, entityAsOf(newest));
+      // A driver repeats an insert whose answer was lost: then the version that stands there is this batch's own.
+      if (newest?.record_id === taken.record_id) {
+        mine.push(taken);
+        decided += 1;
+      }
+    }
+    claims.claimed.push(...mine);
+    for (const version of mine) {
+      if (version.entity_id !== taken?.entity_id) bases.set(version.entity_id, entityAsOf(version));
+    }
+    settle(claims, plan, new Set(records.slice(0, decided)), batchId);
+    records = records.slice(decided);
+  }
+  return claims;
+}
+
+/** Takes over what the plan says of records that make no version. */
+function settle(claims: Claims, plan: VersionPlan, decided: ReadonlySet<PreparedRecord>, batchId: string): void {
+  for (const { record, statistics } of plan.unchanged) {
+    if (decided.has(record) && statistics !== undefined) claims.statistics.set(record.entityId, statistics);
+  }
+  for (const { record, found } of plan.mismatched) {
+    if (!decided.has(record)) continue;
+    const detail = `If-Match asked for version ${record.expectedVersion}, but the entity is at version ${found}`;
+    claims.letters.push(deadLetter(record.tenantId, record.recordId, batchId, 'version-mismatch', detail));
+  }
+}
+
+function newestEntities(versions: EntityVersion[]): (Entity & { record_id: string })[] {
+  const newest = new Map<string, EntityVersion>();
+  for (const version of versions) {
+    const known = newest.get(version.entity_id);
+    if (known === undefined || known.version < version.version) newest.set(version.entity_id, version);
+  }
+  return [...newest.values()].map((version) => ({ ...entityAsOf(version), record_id: version.record_id }));
+}

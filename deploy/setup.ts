@@ -1,0 +1,28 @@
+import { loadConfig } from '#platform/config.ts';
+import { createKafka } from '#platform/kafka/client.ts';
+import { ensureTopics } from '#platform/kafka/topics.ts';
+import { createLogger } from '#platform/logger.ts';
+import { connectMongo } from '#platform/mongo/client.ts';
+import { ensurePipelineIndexes } from '#platform/mongo/collections.ts';
+import { connectNeo4j, ensureGraphConstraints } from '#platform/neo4j/client.ts';
+import { connectTemporal } from '#platform/temporal/client.ts';
+import { ensureSearchAttributes } from '#platform/temporal/search-attributes.ts';
+
+/** Prepares the servers for Lily: topics, indexes, constraints and search attributes. Run it at every deployment; it is harmless to repeat. */
+const config = loadConfig(process.env);
+const logger = createLogger({ logLevel: config.logLevel, service: 'setup' });
+
+const { client: mongo, db } = await connectMongo(config.mongo);
+const neo4j = connectNeo4j(config.neo4j);
+const temporal = await connectTemporal(config.temporal);
+try {
+  await Promise.all([
+    ensureTopics(createKafka(config.kafka, 'lily-setup', logger), config.kafka),
+    ensurePipelineIndexes(db),
+    ensureGraphConstraints(neo4j),
+    ensureSearchAttributes(temporal),
+  ]);
+  logger.info('topics, indexes, constraints and search attributes are in place');
+} finally {
+  await Promise.all([mongo.close(), neo4j.close(), temporal.connection.close()]);
+}

@@ -1,0 +1,177 @@
+import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import { topics } from '#domain/topics.ts';
+import type { Logger } from '../logger.ts';
+
+/** The topics that people are notified from. */
+export const notificationTopics = [topics.changes, topics.impacts] as const;
+
+export type NotificationTopic = (typeof notificationTopics)[number];
+
+/** For each topic and partition the offset of the next message to see: all before it has been seen. */
+export type Positions = Record<NotificationTopic, number[]>;
+
+export function emptyPositions(): Positions {
+  return { [topics.changes]: [], [topics.impacts]: [] };
+}
+
+export function copyPositions(positions: Positions): Positions {
+  return { [topics.changes]: [...positions[topics.changes]], [topics.impacts]: [...positions[topics.impacts]] };
+}
+
+/** One message of the log. */
+export interface LogMessage {
+  topic: NotificationTopic;
+  partition: number;
+  offset: number;
+  key: string;
+  value: Buffer;
+}
+
+export interface LiveListener {
+  /** Called in order within a partition, after the positions have moved past the message. */
+  onMessage(message: LogMessage): void;
+  /** Kafka no longer has something that was not seen yet. */
+  onGap(): void;
+  /** A receipt that is addressed to this instance, as JSON. */
+  onReceipt(value: Buffer): void;
+}
+
+export interface LiveLogOptions {
+  /** The consumer group: one an instance, so that every instance sees everything. */
+  groupId: string;
+  /** Key of the receipts that are ours. */
+  instanceId: string;
+  listener: LiveListener;
+  logger: Logger;
+}
+
+const restartMs = 1_000;
+
+/**
+ * Follows the notification topics, and the receipts, from now on. Offsets are kept here and never committed: they outlive
+ * lost connections and rebalances, and the group leaves nothing behind.
+ */
+export class LiveLog {
+  readonly #kafka: Kafka;
+  readonly #options: LiveLogOptions;
+  readonly #admin: Admin;
+  readonly #positions = emptyPositions();
+  #receipts: number[] = [];
+  #consumer: Consumer | undefined;
+  #joined = false;
+  #stopping = false;
+
+  constructor(kafka: Kafka, options: LiveLogOptions) {
+    this.#kafka = kafka;
+    this.#options = options;
+    this.#admin = kafka.admin();
+  }
+
+  /** The live positions themselves: they move with every message, so copy what you keep. */
+  get positions(): Readonly<Positions> {
+    return this.#positions;
+  }
+
+  /** Whether messages flow, as far as is known. */
+  get joined(): boolean {
+    return this.#joined;
+  }
+
+  /** Begins at the present end of the topics. Rejects when Kafka is not reachable; call it again then. */
+  async start(): Promise<void> {
+    await this.#admin.connect();
+    const { high } = await this.bounds();
+    Object.assign(this.#positions, high);
+    this.#receipts = (await offsets(this.#admin, topics.receipts)).map((partition) => partition.high);
+    await this.#run();
+  }
+
+  /** What Kafka holds: from the oldest offset that it keeps to the next that it will give. */
+  async bounds(): Promise<{ low: Positions; high: Positions }> {
+    const low = emptyPositions();
+    const high = emptyPositions();
+    for (const topic of notificationTopics) {
+      for (const bound of await offsets(this.#admin, topic)) {
+        low[topic][bound.partition] = bound.low;
+        high[topic][bound.partition] = bound.high;
+      }
+    }
+    return { low, high };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#joined = false;
+    await this.#consumer?.disconnect();
+    await this.deleteGroup(this.#options.groupId);
+    await this.#admin.disconnect();
+  }
+
+  async deleteGroup(groupId: string): Promise<void> {
+    await this.#admin.deleteGroups([groupId]).catch((error: unknown) => {
+      this.#options.logger.debug({ err: error, groupId }, 'the consumer group goes by itself later');
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { groupId, logger } = this.#options;
+    const consumer = this.#kafka.consumer({
+      groupId,
+      sessionTimeout: 30_000,
+      maxWaitTimeInMs: 500,
+      allowAutoTopicCreation: false,
+      retry: { initialRetryTime: 200, maxRetryTime: 3_000, retries: 20, restartOnFailure: async () => !this.#stopping },
+    });
+    this.#consumer = consumer;
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      this.#joined = true;
+      for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
+        const known = this.#positionsOf(topic);
+        // A partition that is new since the start has been seen by nobody: from its first message.
+        for (const partition of partitions) consumer.seek({ topic, partition, offset: String((known[partition] ??= 0)) });
+      }
+    });
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      this.#joined = false;
+      if (payload.restart || this.#stopping) return;
+      logger.error({ err: payload.error }, 'the notification consumer stopped; a new one takes over');
+      setTimeout(() => void this.#run().catch((error: unknown) => logger.error({ err: error }, 'no new consumer')), restartMs);
+    });
+    await consumer.connect();
+    await consumer.subscribe({ topics: [...notificationTopics, topics.receipts], fromBeginning: false });
+    await consumer.run({ autoCommit: false, eachBatch: async (payload) => this.#take(payload) });
+  }
+
+  #positionsOf(topic: string): number[] {
+    return isNotificationTopic(topic) ? this.#positions[topic] : this.#receipts;
+  }
+
+  #take({ batch, isStale }: EachBatchPayload): void {
+    if (isStale()) return;
+    const { topic, partition } = batch;
+    const positions = this.#positionsOf(topic);
+    for (const message of batch.messages) {
+      const offset = Number(message.offset);
+      const expected = positions[partition] ?? 0;
+      if (offset < expected) continue;
+      positions[partition] = offset + 1;
+      const key = message.key?.toString() ?? '';
+      const value = message.value ?? Buffer.alloc(0);
+      if (!isNotificationTopic(topic)) {
+        if (key === this.#options.instanceId) this.#options.listener.onReceipt(value);
+        continue;
+      }
+      if (offset > expected) this.#options.listener.onGap();
+      this.#options.listener.onMessage({ topic, partition, offset, key, value });
+    }
+  }
+}
+
+export function isNotificationTopic(topic: string): topic is NotificationTopic {
+  return (notificationTopics as readonly string[]).includes(topic);
+}
+
+async function offsets(admin: Admin, topic: string): Promise<{ partition: number; low: number; high: number }[]> {
+  const found = await admin.fetchTopicOffsets(topic);
+  return found.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }));
+}

@@ -1,0 +1,1 @@
+export { typedLabels } from '#domain/search-attributes.ts';

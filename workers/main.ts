@@ -1,0 +1,73 @@
+import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { propagationActivities } from '#activities/propagation/index.ts';
+import { transformationActivities } from '#activities/transformation/index.ts';
+import { taskQueues } from '#domain/task-queues.ts';
+import { topics } from '#domain/topics.ts';
+import { loadConfig } from '#platform/config.ts';
+import { createKafka } from '#platform/kafka/client.ts';
+import { PartitionConsumer } from '#platform/kafka/partition-consumer.ts';
+import { GroupCommitProducer } from '#platform/kafka/producer.ts';
+import { createLogger } from '#platform/logger.ts';
+import { connectMongo } from '#platform/mongo/client.ts';
+import { deadLetters } from '#platform/mongo/dead-letters.ts';
+import { entities } from '#platform/mongo/entities.ts';
+import { intakeRanges } from '#platform/mongo/intake-ranges.ts';
+import { rawRecords } from '#platform/mongo/raw-records.ts';
+import { connectNeo4j } from '#platform/neo4j/client.ts';
+import { graphWriter } from '#platform/neo4j/graph-writer.ts';
+import { lineage } from '#platform/neo4j/lineage.ts';
+import { serveHealth } from './health.ts';
+import { streamingDoor } from './streaming-door.ts';
+
+const config = loadConfig(process.env);
+const logger = createLogger({ logLevel: config.logLevel, service: 'worker' });
+Runtime.install({ shutdownSignals: [] });
+
+const { client: mongoClient, db } = await connectMongo(config.mongo);
+const neo4j = connectNeo4j(config.neo4j);
+const kafka = createKafka(config.kafka, 'lily-worker', logger);
+const producer = new GroupCommitProducer(kafka);
+await producer.connect();
+const connection = await NativeConnection.connect({ address: config.temporal.address });
+const temporal = new Client({ connection, namespace: config.temporal.namespace });
+
+const stores = { rawRecords: rawRecords(db), entities: entities(db), deadLetters: deadLetters(db) };
+const pipeline = await Worker.create({
+  connection,
+  namespace: config.temporal.namespace,
+  taskQueue: taskQueues.pipeline,
+  workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+  activities: {
+    ...transformationActivities({ ...stores, graph: graphWriter(neo4j), producer }),
+    ...propagationActivities({ ...stores, lineage: lineage(neo4j), producer }),
+  },
+  maxCachedWorkflows: 200,
+  shutdownGraceTime: '10 seconds',
+});
+
+const consumer = new PartitionConsumer(kafka, {
+  groupId: 'lily-streaming-door',
+  topic: topics.ingest,
+  batchRecords: config.worker.batchRecords,
+  handler: streamingDoor({ temporal, ...stores, intakeRanges: intakeRanges(db), producer, logger }),
+  logger,
+});
+
+const health = serveHealth(config.worker.healthPort, () => ({
+  ok: pipeline.getState() === 'RUNNING',
+  detail: `pipeline worker ${pipeline.getState().toLowerCase()}`,
+}));
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => pipeline.shutdown());
+const running = pipeline.run();
+await consumer.start();
+logger.info({ batchRecords: config.worker.batchRecords }, 'the worker is up');
+await running;
+
+logger.info('the worker goes down');
+await consumer.stop();
+await producer.close();
+health.close();
+await Promise.all([mongoClient.close(), neo4j.close(), connection.close()]);
