@@ -1,5 +1,5 @@
 import type { Principal } from '#domain/access/principal.ts';
-import { entityKey, ingestHeaders, topics } from '#domain/topics.ts';
+import { entityKey, ingestHeaders, topics, type Topic } from '#domain/topics.ts';
 import type { Receipt } from '#domain/transformation/batch.ts';
 import { inTime } from '../http/outage.ts';
 import type { PreparedRecord } from './prepared-record.ts';
@@ -8,7 +8,7 @@ import type { ReceiptBoard } from './receipt-board.ts';
 /** What the intake needs of Kafka: the promise fulfils once every broker that must has the messages. */
 export interface RecordSender {
   send(
-    topic: string,
+    topic: Topic,
     messages: { key: string; value: string; headers: Record<string, string> }[],
   ): Promise<void>;
 }
@@ -27,8 +27,6 @@ export interface Intake {
   submit(principal: Principal, records: readonly Submission[], waitSeconds?: number): Promise<(Receipt | undefined)[]>;
 }
 
-/** Longest wait for Kafka's acknowledgement. */
-const sendTimeoutMs = 10_000;
 
 /** The REST side of the streaming door. `instanceId` is where receipts find back to. */
 export function intake(sender: RecordSender, receipts: ReceiptBoard, instanceId: string): Intake {
@@ -49,7 +47,7 @@ export function intake(sender: RecordSender, receipts: ReceiptBoard, instanceId:
           ...(waits ? { [ingestHeaders.replyTo]: instanceId } : {}),
         },
       }));
-      await inTime('Kafka', sender.send(topics.ingest, messages), sendTimeoutMs);
+      await inTime('Kafka', sender.send(topics.ingest, messages));
       return Promise.all(expected);
     },
   };

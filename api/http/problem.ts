@@ -20,7 +20,7 @@ export interface Problem {
 export const problemType = 'application/problem+json; charset=utf-8';
 
 /** Seconds that a client is asked to wait before it tries again. */
-const retryAfterSeconds: Partial<Record<ErrorCode, number>> = { unavailable: 2, 'rate-limited': 5, conflict: 1 };
+const retryAfterSeconds: Partial<Record<ErrorCode, number>> = { unavailable: 2, 'rate-limited': 5 };
 
 /** The problem document of an error. What is not a {@link LilyError} is our fault, and says nothing of its inside. */
 export function problemOf(error: unknown, about: { traceId?: string; instance?: string } = {}): Problem {

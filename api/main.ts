@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestListener } from 'node:http';
+import { loadConfig } from '#platform/config.ts';
+import { createKafka } from '#platform/kafka/client.ts';
+import { GroupCommitProducer } from '#platform/kafka/producer.ts';
+import { createLogger } from '#platform/logger.ts';
+import { connectMongo } from '#platform/mongo/client.ts';
+import { entities } from '#platform/mongo/entities.ts';
+import { idempotencyKeys } from '#platform/mongo/idempotency.ts';
+import { records } from '#platform/mongo/records.ts';
+import { connectNeo4j } from '#platform/neo4j/client.ts';
+import { lineage } from '#platform/neo4j/lineage.ts';
+import { createTokenVerifier } from '#platform/oidc/token-verifier.ts';
+import { connectTemporal } from '#platform/temporal/client.ts';
+import { signIn } from './access/sign-in.ts';
+import { createApp } from './app.ts';
+import { intake } from './assets/intake.ts';
+import { assetReads } from './assets/read-service.ts';
+import { ReceiptBoard } from './assets/receipt-board.ts';
+import { closeServer, httpServer, listen } from './http/server.ts';
+import { dependencyProbes } from './operations/probes.ts';
+import { readinessCheck } from './operations/readiness.ts';
+import { NotificationFeed } from './realtime/feed.ts';
+import { NotificationServer } from './realtime/server.ts';
+import { persistently, waitingApp } from './start-up.ts';
+
+/** Longest that requests under way may take once the process is told to end. */
+const shutdownGraceMs = 8_000;
+
+const config = loadConfig(process.env);
+const logger = createLogger({ logLevel: config.logLevel, service: 'api' });
+const instanceId = randomUUID();
+const stopping = new AbortController();
+
+const verify = createTokenVerifier(config.oidc);
+const neo4j = connectNeo4j(config.neo4j);
+const kafka = createKafka(config.kafka, `lily-api-${instanceId}`, logger);
+const producer = new GroupCommitProducer(kafka);
+const receipts = new ReceiptBoard();
+const feed = new NotificationFeed(kafka, { instanceId, logger, onReceipt: (receipt) => receipts.settle(receipt) });
+const notifications = new NotificationServer({ verify, feed, logger });
+const probes = dependencyProbes({ neo4j, feed, issuer: config.oidc.issuer });
+const readiness = readinessCheck(probes.all, logger);
+
+let serve: RequestListener = waitingApp(readiness, logger);
+const server = httpServer((request, response) => serve(request, response));
+server.on('upgrade', (request, socket, head) => void notifications.upgrade(request, socket, head));
+
+const wait = <T>(what: string, attempt: () => Promise<T>): Promise<T> => persistently(what, attempt, logger, stopping.signal);
+
+/** Serves as soon as what every request needs is there; notifications follow when they can. */
+async function start(): Promise<void> {
+  await listen(server, config.api.port, config.api.host);
+  logger.info({ host: config.api.host, port: config.api.port, instance: instanceId }, 'listening');
+  const flowing = wait('Kafka (notifications)', () => feed.start());
+  const [mongo, temporal] = await Promise.all([
+    wait('MongoDB', () => connectMongo(config.mongo)),
+    wait('Temporal', () => connectTemporal(config.temporal)),
+    wait('Kafka', () => producer.connect()),
+  ]);
+  probes.found({ mongo, temporal });
+  serve = createApp({
+    logger,
+    readiness,
+    signedIn: signIn(verify),
+    reads: assetReads(entities(mongo.db)),
+    records: records(mongo.db),
+    lineage: lineage(neo4j),
+    intake: intake(producer, receipts, instanceId),
+    idempotency: idempotencyKeys(mongo.db),
+    domains: [],
+  });
+  logger.info('serving');
+  await flowing;
+  logger.info('notifications flow');
+}
+
+/** Stops accepting, lets what is under way end, and leaves nothing unsent. */
+async function stop(signal: string): Promise<void> {
+  if (stopping.signal.aborted) return;
+  logger.info({ signal }, 'ending');
+  stopping.abort();
+  await Promise.all([closeServer(server, shutdownGraceMs), notifications.close()]);
+  const endings = [producer.close(), feed.stop(), neo4j.close(), probes.close()];
+  for (const ending of await Promise.allSettled(endings)) {
+    if (ending.status === 'rejected') logger.warn({ err: ending.reason as unknown }, 'a connection did not end well');
+  }
+  logger.info('ended');
+  process.exit(0);
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+
+try {
+  await start();
+} catch (error) {
+  if (!stopping.signal.aborted) {
+    logger.fatal({ err: error }, 'the API cannot start');
+    process.exit(1);
+  }
+}
