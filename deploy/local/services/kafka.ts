@@ -91,8 +91,9 @@ function serverProperties({ ports }: StackContext, logs: string): string {
     'share.coordinator.state.topic.min.isr': 1,
     'share.coordinator.state.topic.num.partitions': 1,
     'group.initial.rebalance.delay.ms': 0,
-    // After a kill the broker's old session must not keep the new one waiting.
-    'broker.session.timeout.ms': 6000,
+    // A killed broker may only come back when its old session has ended.
+    'broker.session.timeout.ms': 3000,
+    'broker.heartbeat.interval.ms': 500,
     'log.segment.bytes': 134_217_728,
     'log.cleaner.dedupe.buffer.size': 16_777_216,
     'message.max.bytes': 8_388_608,

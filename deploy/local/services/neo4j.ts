@@ -31,7 +31,7 @@ export const neo4j: Service = {
         '-Dlog4j2.disable.jmx=true', '-Djava.awt.headless=true',
         '--add-opens=java.base/java.nio=ALL-UNNAMED', '--add-opens=java.base/java.io=ALL-UNNAMED',
         '--add-opens=java.base/sun.nio.ch=ALL-UNNAMED', '-cp', classPath(neo4jServer),
-        'org.neo4j.server.CommunityEntryPoint', `--home-dir=${home}`, `--config-dir=${conf}`],
+        'org.neo4j.server.CommunityEntryPoint', '--console-mode', `--home-dir=${home}`, `--config-dir=${conf}`],
       cwd: home,
     };
   },
@@ -94,6 +94,8 @@ function configuration({ ports }: StackContext): string {
     'server.http.enabled': false,
     'server.https.enabled': false,
     'dbms.usage_report.enabled': false,
+    // Otherwise it waits ten seconds for connections that are gone already.
+    'internal.dbms.bolt.netty_server_shutdown_quiet_period': 0,
     'dbms.security.auth_max_failed_attempts': 0,
     'server.memory.pagecache.size': '256m',
     'dbms.memory.transaction.total.max': '700m',

@@ -11,7 +11,12 @@ const SEARCH_ATTRIBUTES = ['LilyTenant', 'LilyJob', 'LilySource', 'LilySubject']
 /** A write-ahead log survives a killed process, and needs no flush to the disk for each commit. */
 const SQLITE_PRAGMAS = ['journal_mode=WAL', 'synchronous=NORMAL'] as const;
 
-const DYNAMIC_CONFIG: readonly string[] = [];
+/**
+ * The server looks for new tasks at most 20 times a second for each history shard, and the development server has one
+ * shard: every step of every workflow waits up to 50 ms. Without that limit three activities in sequence take 45 ms
+ * instead of 350 ms.
+ */
+const DYNAMIC_CONFIG = ['history.transferProcessorMaxPollRPS=1000', 'history.timerProcessorMaxPollRPS=200'] as const;
 
 export const temporal: Service = {
   name: 'temporal',
