@@ -1,0 +1,180 @@
+import { Context } from '@temporalio/activity';
+import type { IngestRecord } from '#domain/assets/record.ts';
+import { LilyError } from '#domain/errors.ts';
+import {
+  deletionLabel,
+  pageLabel,
+  runBatchId,
+  type LandedPage,
+  type RunRef,
+  type RunReport,
+} from '#domain/ingestion/run.ts';
+import { defaultSourcePageSize, sourceSchema, type SourceOptions } from '#domain/ingestion/source.ts';
+import type { BatchRef } from '#domain/transformation/batch.ts';
+import { metadataId } from '#platform/digest.ts';
+import type { Entities } from '#platform/mongo/entities.ts';
+import type { NewRawRecord, RawRecords } from '#platform/mongo/raw-records.ts';
+import type { Runs } from '#platform/mongo/runs.ts';
+import type { SecretBox } from '#platform/secret-box.ts';
+import { asFailure } from './failures.ts';
+import { IdSet } from './id-set.ts';
+import type { Source } from './source.ts';
+import { openSource } from './sources/index.ts';
+
+export interface IngestionDeps {
+  runs: Pick<Runs, 'get' | 'report'>;
+  rawRecords: Pick<RawRecords, 'land' | 'seenInRun'>;
+  entities: Pick<Entities, 'idsOfSource'>;
+  secretBox: Pick<SecretBox, 'open'>;
+  /** Whether sources may be at loopback and private addresses. */
+  allowPrivateSources: boolean;
+}
+
+export interface PageRequest {
+  run: RunRef;
+  pass: number;
+  page: number;
+  cursor?: string;
+  /** Kept before the page is read, so that whoever asks sees how far the run is though no worker answers. */
+  report: RunReport;
+}
+
+export interface DeletionRequest {
+  run: RunRef;
+  /** The pass that proved complete. What it has not seen is gone. */
+  pass: number;
+}
+
+export type IngestionActivities = ReturnType<typeof ingestionActivities>;
+
+const heartbeatMs = 3_000;
+
+/** The steps of `ingestSource`. Each can be done twice, or half and then again, and lands the same records once. */
+export function ingestionActivities(deps: IngestionDeps) {
+  const optionsOf = async ({ tenantId, runId }: RunRef): Promise<SourceOptions> => {
+    const run = await deps.runs.get(tenantId, runId);
+    if (run === undefined) throw new LilyError('not-found', 'The run is no longer known.');
+    return sourceSchema.parse(JSON.parse(deps.secretBox.open(run.sealed_source, runId)));
+  };
+
+  const withSource = async <T>(
+    run: RunRef,
+    work: (source: Source, options: SourceOptions) => Promise<T>,
+  ): Promise<T> => {
+    const options = await optionsOf(run);
+    const source = openSource(options, { allowPrivate: deps.allowPrivateSources });
+    try {
+      return await work(source, options);
+    } finally {
+      await source.close();
+    }
+  };
+
+  return {
+    /** Signs in to the source and takes the fingerprint of its catalogue. */
+    async fingerprintSource(run: RunRef): Promise<string> {
+      return asActivity(() =>
+        withSource(run, async (source) => {
+          await source.check();
+          return source.fingerprint();
+        }),
+      );
+    },
+
+    /** Reads one page and lands it as a batch. */
+    async landPage({ run, pass, page, cursor, report }: PageRequest): Promise<LandedPage> {
+      return asActivity(() =>
+        withSource(run, async (source, options) => {
+          const reported = deps.runs.report(run.tenantId, run.runId, report);
+          const [read] = await Promise.all([
+            source.readPage(cursor, options.page_size ?? defaultSourcePageSize),
+            reported,
+          ]);
+          const label = pageLabel(pass, page);
+          const records = read.records.map((record): IngestRecord => ({
+            op: 'upsert',
+            ...record,
+            source_id: run.sourceId,
+          }));
+          const ref = await land(deps, run, label, records);
+          const next = read.nextCursor === undefined ? {} : { nextCursor: read.nextCursor };
+          return { batchId: ref.batchId, records: records.length, ...next };
+        }),
+      );
+    },
+
+    /**
+     * Lands a deletion for every entity of the source that the pass did not see, and that it would have seen had it been there.
+     * Answers how many pages they are. A later attempt never answers fewer pages than an earlier one has landed.
+     */
+    async landDeletions({ run, pass }: DeletionRequest): Promise<{ pages: number; records: number }> {
+      return asActivity((progress) =>
+        withSource(run, async (source) => {
+          const seen = new IdSet();
+          for await (const id of deps.rawRecords.seenInRun(run.tenantId, `${run.runId}:${pass}`)) seen.add(id);
+          let [pages, records] = [0, 0];
+          let page: IngestRecord[] = [];
+          const flush = async (): Promise<void> => {
+            if (page.length === 0) return;
+            progress.pages = Math.max(progress.pages, pages + 1);
+            await land(deps, run, deletionLabel(pages), page);
+            pages += 1;
+            records += page.length;
+            page = [];
+          };
+          for await (const entity of deps.entities.idsOfSource(run.tenantId, run.sourceId)) {
+            if (seen.has(entity.entity_id) || !source.covers(entity)) continue;
+            const { entity_type, qualified_name } = entity;
+            page.push({ op: 'delete', entity_type, qualified_name, source_id: run.sourceId });
+            if (page.length === defaultSourcePageSize) await flush();
+          }
+          await flush();
+          return { pages: Math.max(pages, progress.pages), records };
+        }),
+      );
+    },
+
+    /** Keeps what the workflow reports of the run. */
+    async saveProgress(run: RunRef, report: RunReport): Promise<void> {
+      return asActivity(() => deps.runs.report(run.tenantId, run.runId, report));
+    },
+  };
+}
+
+/** Lands records under ids that follow from run, page and entity: landed again, they are the same records. */
+async function land(deps: IngestionDeps, run: RunRef, label: string, records: IngestRecord[]): Promise<BatchRef> {
+  const ref: BatchRef = {
+    tenantId: run.tenantId,
+    batchId: runBatchId(run.tenantId, run.runId, label),
+    source: run.sourceType,
+  };
+  const receivedAt = new Date();
+  const landed = records.map((record, seq): NewRawRecord => {
+    const entityId = metadataId(run.tenantId, record.entity_type, record.qualified_name);
+    const recordId = `${run.runId}:${label}:${entityId}`;
+    return { recordId, seq, entityId, receivedAt, door: 'run', actor: run.actor, body: JSON.stringify(record) };
+  });
+  await deps.rawRecords.land(ref, landed);
+  return ref;
+}
+
+/** What an attempt tells the next one. */
+interface Progress {
+  pages: number;
+}
+
+/** Shows Temporal that the worker is alive, and turns errors into what Temporal understands. */
+async function asActivity<T>(work: (progress: Progress) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  const before = context.info.heartbeatDetails as Progress | undefined;
+  const progress: Progress = { pages: before?.pages ?? 0 };
+  context.heartbeat(progress);
+  const timer = setInterval(() => context.heartbeat(progress), heartbeatMs);
+  try {
+    return await work(progress);
+  } catch (error) {
+    throw asFailure(error);
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,73 @@
+import { CancellationScope, condition, ParentClosePolicy, startChild } from '@temporalio/workflow';
+import type { RunRef } from '#domain/ingestion/run.ts';
+import { typedLabels } from '#domain/search-attributes.ts';
+import { taskQueues } from '#domain/task-queues.ts';
+import { transformWorkflowId, type BatchCounts, type BatchRef } from '#domain/transformation/batch.ts';
+
+/** The contract of the workflow that transforms, stores, links and publishes one landed batch. */
+type TransformBatch = (ref: BatchRef) => Promise<BatchCounts>;
+
+/** Batches of a run under way at once: enough to keep the pipeline busy, few enough that streams get their turn. */
+const batchesAtOnce = 3;
+
+/** Hands landed batches to the pipeline, a few at a time. */
+export class BatchWindow {
+  readonly #run: RunRef;
+  readonly #onApplied: (counts: BatchCounts) => void;
+  #underWay = 0;
+  #failures: unknown[] = [];
+
+  constructor(run: RunRef, onApplied: (counts: BatchCounts) => void) {
+    this.#run = run;
+    this.#onApplied = onApplied;
+  }
+
+  /** Starts the batch as soon as there is room. @throws the failure of an earlier batch */
+  async add(batchId: string): Promise<void> {
+    await condition(() => this.#underWay < batchesAtOnce || this.#failures.length > 0);
+    this.#throwFailure();
+    this.#underWay += 1;
+    void this.#apply(batchId);
+  }
+
+  /** Returns when every batch has ended. @throws the first failure of any */
+  async drain(): Promise<void> {
+    await condition(() => this.#underWay === 0);
+    this.#throwFailure();
+  }
+
+  async #apply(batchId: string): Promise<void> {
+    try {
+      // A landed batch is applied to its end, whatever becomes of the run: half a batch would keep its events to itself.
+      const counts = await CancellationScope.nonCancellable(() => this.#transform(batchId));
+      this.#onApplied(counts);
+    } catch (error) {
+      this.#failures.push(error);
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  async #transform(batchId: string): Promise<BatchCounts> {
+    const { tenantId, sourceType } = this.#run;
+    const ref: BatchRef = { tenantId, batchId, source: sourceType };
+    const child = await startChild<TransformBatch>('transformBatch', {
+      args: [ref],
+      workflowId: transformWorkflowId(batchId),
+      taskQueue: taskQueues.pipeline,
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      typedSearchAttributes: typedLabels({
+        tenant: tenantId,
+        job: 'transformBatch',
+        source: sourceType,
+        subject: batchId,
+      }),
+      staticSummary: `One page of ${this.#run.sourceId}`,
+    });
+    return child.result();
+  }
+
+  #throwFailure(): void {
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+}
