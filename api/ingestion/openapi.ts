@@ -1,0 +1,99 @@
+import type { Description } from '../openapi/document.ts';
+import { answers, headerRef, jsonRequest, operation, pathParameter, type PathItem } from '../openapi/operation.ts';
+import { queryParameters, schemaComponents, schemaRef } from '../openapi/schema-components.ts';
+import type { RunAction } from './run-control.ts';
+import { listQuery, runListSchema, runViewSchema, startRunSchema } from './schemas.ts';
+
+const id = pathParameter('id', 'The run id', { type: 'string', format: 'uuid' });
+
+const example = {
+  source: {
+    type: 'postgres',
+    url: 'postgres://reader:password@db.example.org:5432/warehouse?sslmode=require',
+    schemas: ['sales*'],
+  },
+};
+
+const actions: Record<RunAction, { summary: string; description: string }> = {
+  pause: {
+    summary: 'Pause a run',
+    description: 'It stops after the page that is being read. Refused unless it is running.',
+  },
+  resume: { summary: 'Resume a run', description: 'It goes on where it stopped. Refused unless it is paused.' },
+  cancel: {
+    summary: 'Cancel a run',
+    description:
+      'Batches that have landed are applied to their end; nothing more is read, and nothing is deleted. Refused when it has ended.',
+  },
+};
+
+/** The addresses of api/ingestion, for the API's description. */
+export const ingestionPaths: Record<string, PathItem> = {
+  '/v1/ingestions': {
+    get: operation({
+      id: 'listIngestions',
+      tag: 'ingestion',
+      role: 'reader',
+      summary: 'Runs, the newest first',
+      parameters: queryParameters(listQuery),
+      responses: { 200: answers('A page of runs', 'RunList') },
+      problems: ['invalid-input'],
+    }),
+    post: operation({
+      id: 'startIngestion',
+      tag: 'ingestion',
+      role: 'operator',
+      summary: 'Start a run that reads a source',
+      description:
+        'The run goes on by itself: look at it where `Location` says, or at its workflow in Temporal. A source is read by one run at a time. Credentials are sealed, and never shown again.',
+      parameters: [{ $ref: '#/components/parameters/idempotencyKey' }],
+      body: jsonRequest(schemaRef('StartRun'), { postgres: example }),
+      responses: {
+        202: answers('The run is started', 'Run', {
+          Location: headerRef('Location'),
+          'Idempotency-Replayed': headerRef('IdempotencyReplayed'),
+        }),
+      },
+      problems: [
+        ...(['invalid-input', 'malformed-json', 'conflict', 'body-too-large', 'unsupported-media-type'] as const),
+        ...(['idempotency-key-reused', 'source-unreachable', 'source-refused'] as const),
+      ],
+    }),
+  },
+  '/v1/ingestions/{id}': {
+    get: operation({
+      id: 'getIngestion',
+      tag: 'ingestion',
+      role: 'reader',
+      summary: 'A run: its state, how far it is, and why it failed',
+      parameters: [id],
+      responses: { 200: answers('The run', 'Run') },
+      problems: ['not-found'],
+    }),
+  },
+  ...Object.fromEntries(
+    Object.entries(actions).map(([action, words]) => [
+      `/v1/ingestions/{id}/${action}`,
+      {
+        post: operation({
+          id: `${action}Ingestion`,
+          tag: 'ingestion',
+          role: 'operator',
+          ...words,
+          parameters: [id],
+          responses: { 200: answers('The run as it is now', 'Run') },
+          problems: ['not-found', 'conflict'],
+        }),
+      },
+    ]),
+  ),
+};
+
+/** What api/ingestion adds to the API's description. */
+export const ingestionDescription: Description = {
+  paths: ingestionPaths,
+  components: {
+    ...schemaComponents({ StartRun: startRunSchema }, 'input'),
+    ...schemaComponents({ Run: runViewSchema, RunList: runListSchema }, 'output'),
+  },
+};
