@@ -1,5 +1,6 @@
 import { LilyError } from '#domain/errors.ts';
 import { InvalidInput, jsonPointer } from './invalid-input.ts';
+import { describeJsonFault } from './json-fault.ts';
 
 /** Deeper than any legal body: attributes may have 32 levels, inside a record, inside an array. */
 export const maxJsonDepth = 48;
@@ -38,13 +39,10 @@ function decode(bytes: Uint8Array): string {
 }
 
 function parse(text: string): unknown {
-  if (text.trim() === '') throw new LilyError('malformed-json', 'The body is empty at position 0; send a JSON value');
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : '';
-    const end = `${message} at position ${text.length}`;
-    throw new LilyError('malformed-json', message.includes('at position') ? message : end, { cause });
+    throw new LilyError('malformed-json', describeJsonFault(text), { cause });
   }
 }
 

@@ -2,7 +2,7 @@ import type { Principal } from '#domain/access/principal.ts';
 import { LilyError } from '#domain/errors.ts';
 import { isFinal, runWorkflowId } from '#domain/ingestion/run.ts';
 import { postgresTarget, publicSource, sourceIdOf, type SourceOptions } from '#domain/ingestion/source.ts';
-import { resolveAllowed } from '#activities/ingestion/address-guard.ts';
+import { resolveAllowed } from '#platform/address-guard.ts';
 import type { RunDoc, RunFilter, Runs } from '#platform/mongo/runs.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
 import { inTime } from '../http/outage.ts';
