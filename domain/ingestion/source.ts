@@ -113,24 +113,16 @@ function postgresUrlFault(url: string): string | undefined {
  * It never holds credentials.
  */
 export function sourceIdOf(source: SourceOptions): string {
-  switch (source.type) {
-    case 'postgres': {
-      if (source.name !== undefined) return `postgres:${source.name}`;
-      const { host, port, database } = postgresTarget(source.url);
-      return `postgres:${host.toLowerCase()}:${port}/${database}`;
-    }
-  }
+  if (source.name !== undefined) return `${source.type}:${source.name}`;
+  const { host, port, database } = postgresTarget(source.url);
+  return `${source.type}:${host.toLowerCase()}:${port}/${database}`;
 }
 
 /** The source as people may see it: without user and password. */
 export type PublicSource = Omit<SourceOptions, 'url'> & { host: string; port: number; database: string };
 
 export function publicSource(source: SourceOptions): PublicSource {
-  switch (source.type) {
-    case 'postgres': {
-      const { url, ...rest } = source;
-      const { host, port, database } = postgresTarget(url);
-      return { ...rest, host, port, database };
-    }
-  }
+  const { url, ...rest } = source;
+  const { host, port, database } = postgresTarget(url);
+  return { ...rest, host, port, database };
 }

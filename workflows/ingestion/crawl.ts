@@ -34,7 +34,7 @@ const sources = proxyActivities<IngestionActivities>({
 });
 
 /** Reads as many ids as the source has entities, so it may take long; MongoDB is its only counterpart. */
-const deletions = proxyActivities<IngestionActivities>({
+const slowSteps = proxyActivities<IngestionActivities>({
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: '15 seconds',
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds', maximumAttempts: 12 },
@@ -113,7 +113,7 @@ export class Crawl {
     await this.#ready();
     this.#state.doing('Looking for what is gone from the source');
     const { pages, records } = await this.#patiently(() =>
-      deletions.landDeletions({ run: this.#run, pass: this.#at.pass }),
+      slowSteps.landDeletions({ run: this.#run, pass: this.#at.pass }),
     );
     this.#state.deletionsLanded(records);
     this.#at = { ...this.#at, deletions: { pages, done: 0 } };
@@ -121,14 +121,12 @@ export class Crawl {
 
   async #applyDeletions(): Promise<void> {
     const { tenantId, runId } = this.#request;
-    for (
-      const position = this.#at.deletions;
-      position !== undefined && position.done < position.pages;
-      position.done += 1
-    ) {
+    const position = this.#at.deletions ?? { pages: 0, done: 0 };
+    while (position.done < position.pages) {
       await this.#ready();
       this.#state.doing(`Marking as deleted what is gone: page ${position.done + 1} of ${position.pages}`);
       await this.#batches.add(runBatchId(tenantId, runId, deletionLabel(position.done)));
+      position.done += 1;
       this.#pagesHere += 1;
     }
     await this.#batches.drain();

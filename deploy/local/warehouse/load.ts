@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client, type ClientConfig, escapeIdentifier } from 'pg';
 import { warehouseAccount } from './url.ts';
 
 const schemaDir = join(import.meta.dirname, 'schema');
@@ -9,7 +9,7 @@ const schemaDir = join(import.meta.dirname, 'schema');
 export async function loadWarehouse(port: number): Promise<void> {
   const { database, user, password } = warehouseAccount;
   await withClient({ host: '127.0.0.1', port, user, password, database: 'postgres' }, async (client) => {
-    await client.query(`CREATE DATABASE ${pg.escapeIdentifier(database)}`);
+    await client.query(`CREATE DATABASE ${escapeIdentifier(database)}`);
   });
   await withClient({ host: '127.0.0.1', port, user, password, database }, async (client) => {
     const files = (await readdir(schemaDir)).filter((file) => file.endsWith('.sql')).sort();
@@ -20,8 +20,8 @@ export async function loadWarehouse(port: number): Promise<void> {
   });
 }
 
-async function withClient(config: pg.ClientConfig, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client(config);
+async function withClient(config: ClientConfig, work: (client: Client) => Promise<void>): Promise<void> {
+  const client = new Client(config);
   await client.connect();
   try {
     await work(client);

@@ -10,13 +10,13 @@ export function scopeValues(source: PostgresSource): ScopeValues {
 }
 
 /** Schemas of other sessions' temporary objects and of TOAST are nobody's; their names are reserved (`pg_…`). */
-const schemaFilter = `
+export const schemaFilter = `
   ($1 AND n.nspname IN ('pg_catalog', 'information_schema')
     OR n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema')
   AND ($2::text[] IS NULL OR n.nspname::text LIKE ANY ($2))`;
 
 /** Tables, partitioned tables, foreign tables, views and materialized views. */
-const relationKinds = `('r', 'p', 'f', 'v', 'm')`;
+export const relationKinds = `('r', 'p', 'f', 'v', 'm')`;
 
 export interface DatabaseRow {
   name: string;
@@ -132,20 +132,22 @@ export interface KeyRow {
   target_columns: string[];
 }
 
+/** SQL for the names of a relation's columns, in the order of an array of their numbers. */
+const columnNames = (oid: string, numbers: string): string =>
+  `ARRAY(SELECT a.attname::text FROM unnest(${numbers}) WITH ORDINALITY u(attnum, i)
+     JOIN pg_attribute a ON a.attrelid = ${oid} AND a.attnum = u.attnum ORDER BY u.i)`;
+
 /** Keys, and unique indexes that are as good as one: over plain columns of the whole table. */
 export async function readKeys(session: Session, relations: number[]): Promise<KeyRow[]> {
-  const names = (oid: string, numbers: string): string =>
-    `ARRAY(SELECT a.attname::text FROM unnest(${numbers}) WITH ORDINALITY u(attnum, i)
-       JOIN pg_attribute a ON a.attrelid = ${oid} AND a.attnum = u.attnum ORDER BY u.i)`;
   return session.query<KeyRow>(
-    `SELECT k.conrelid AS relation, k.conname::text AS name, k.contype::text AS kind, ${names('k.conrelid', 'k.conkey')} AS columns,
-       k.confrelid AS target, ${names('k.confrelid', 'k.confkey')} AS target_columns
+    `SELECT k.conrelid AS relation, k.conname::text AS name, k.contype::text AS kind, ${columnNames('k.conrelid', 'k.conkey')} AS columns,
+       k.confrelid AS target, ${columnNames('k.confrelid', 'k.confkey')} AS target_columns
      FROM pg_constraint k
      WHERE k.conrelid = ANY ($1::oid[]) AND k.contype IN ('p', 'u', 'f')
        -- A foreign key to a partitioned table is kept once more for each partition.
        AND NOT EXISTS (SELECT FROM pg_constraint p WHERE p.oid = k.conparentid AND p.conrelid = k.conrelid)
      UNION ALL
-     SELECT i.indrelid, c.relname::text, 'u', ${names('i.indrelid', '(i.indkey::int2[])[0:i.indnkeyatts - 1]')}, 0, '{}'
+     SELECT i.indrelid, c.relname::text, 'u', ${columnNames('i.indrelid', '(i.indkey::int2[])[0:i.indnkeyatts - 1]')}, 0, '{}'
      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
      WHERE i.indrelid = ANY ($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND 0 <> ALL (i.indkey::int2[])
        AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
@@ -214,64 +216,4 @@ export async function readColumnNames(
      WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped ORDER BY attrelid, attnum`,
     [relations],
   );
-}
-
-/**
- * One line that changes whenever something that a crawl reads changes, and not with statistics. Sums of hashes are
- * independent of order and need no memory, however many columns there are.
- */
-export async function readFingerprint(session: Session, scope: ScopeValues): Promise<string> {
-  const digest = (from: string, ...values: string[]): string =>
-    `(SELECT concat_ws('/', count(*), sum(hashtextextended(concat_ws('|', ${values.join(', ')}), 0)::numeric)) FROM ${from})`;
-  const parts = [
-    digest('spaces', 'oid', 'nspname', 'nspowner'),
-    digest('relations', 'oid', 'nspname', 'relname', 'relkind', 'relowner', 'relispartition', 'relpartbound'),
-    digest(
-      'relations r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped',
-      ...[
-        'a.attrelid',
-        'a.attnum',
-        'a.attname',
-        'a.atttypid',
-        'a.atttypmod',
-        'a.attnotnull',
-        'a.attidentity',
-        'a.attgenerated',
-      ],
-    ),
-    digest('relations r JOIN pg_attrdef d ON d.adrelid = r.oid', 'd.oid', 'd.xmin'),
-    digest(
-      'relations r JOIN pg_constraint k ON k.conrelid = r.oid',
-      'k.oid',
-      'k.conname',
-      'k.contype',
-      'k.conkey',
-      'k.confrelid',
-      'k.confkey',
-    ),
-    digest(
-      'relations r JOIN pg_index i ON i.indrelid = r.oid AND i.indisunique',
-      'i.indexrelid',
-      'i.indkey',
-      'i.indisvalid',
-    ),
-    digest(`relations r JOIN pg_rewrite w ON w.ev_class = r.oid AND w.rulename = '_RETURN'`, 'w.oid', 'w.xmin'),
-    digest('relations r JOIN pg_inherits h ON h.inhrelid = r.oid', 'h.inhrelid', 'h.inhparent', 'h.inhseqno'),
-    digest(
-      `relations r JOIN pg_description t ON t.objoid = r.oid AND t.classoid = 'pg_class'::regclass`,
-      ...['t.objoid', 't.objsubid', 't.description'],
-    ),
-    digest(
-      `spaces s JOIN pg_description t ON t.objoid = s.oid AND t.classoid = 'pg_namespace'::regclass`,
-      't.objoid',
-      't.description',
-    ),
-  ];
-  const [row] = await session.query<{ line: string }>(
-    `WITH spaces AS (SELECT n.oid, n.nspname, n.nspowner FROM pg_namespace n WHERE ${schemaFilter}),
-       relations AS (SELECT c.*, s.nspname FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace WHERE c.relkind IN ${relationKinds})
-     SELECT concat_ws(' ', current_database(), shobj_description((SELECT oid FROM pg_database WHERE datname = current_database()), 'pg_database'), ${parts.join(', ')}) AS line`,
-    scope,
-  );
-  return row?.line ?? '';
 }

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
-import pg from 'pg';
+import { Client, DatabaseError } from 'pg';
 import { LilyError } from '#domain/errors.ts';
 import { postgresTarget, type PostgresTarget } from '#domain/ingestion/source.ts';
-import { resolveAllowed } from '../../address-guard.ts';
+import { resolveAllowed } from '#platform/address-guard.ts';
 import type { SourceContext } from '../../source.ts';
 import { asSourceError } from './failures.ts';
 
@@ -72,20 +72,20 @@ export async function openSession(url: string, context: SourceContext): Promise<
 }
 
 /** Tries the addresses in turn. The first that accepts or refuses us decides; only a silent one is passed over. */
-async function connect(target: PostgresTarget, addresses: string[]): Promise<pg.Client> {
+async function connect(target: PostgresTarget, addresses: string[]): Promise<Client> {
   let failure: unknown;
   for (const address of addresses) {
     try {
       return await connectTo(target, address);
     } catch (error) {
       failure = error;
-      if (error instanceof pg.DatabaseError) break;
+      if (error instanceof DatabaseError) break;
     }
   }
   throw asSourceError(failure, target);
 }
 
-async function connectTo(target: PostgresTarget, address: string): Promise<pg.Client> {
+async function connectTo(target: PostgresTarget, address: string): Promise<Client> {
   const encrypted = target.sslMode !== 'disable';
   try {
     return await signIn(target, address, encrypted);
@@ -96,11 +96,11 @@ async function connectTo(target: PostgresTarget, address: string): Promise<pg.Cl
   }
 }
 
-async function signIn(target: PostgresTarget, address: string, encrypted: boolean): Promise<pg.Client> {
+async function signIn(target: PostgresTarget, address: string, encrypted: boolean): Promise<Client> {
   const verify = target.sslMode === 'verify-full';
   // The certificate is checked against the name, though the connection goes to the address that was judged.
   const servername = isIP(target.host) === 0 ? { servername: target.host } : {};
-  const client = new pg.Client({
+  const client = new Client({
     host: address,
     port: target.port,
     database: target.database,

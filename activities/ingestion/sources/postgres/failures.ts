@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { DatabaseError } from 'pg';
 import { LilyError } from '#domain/errors.ts';
 import type { PostgresTarget } from '#domain/ingestion/source.ts';
 
@@ -29,7 +29,7 @@ export function asSourceError(error: unknown, target: PostgresTarget): LilyError
   if (error instanceof LilyError) return error;
   const place = `${target.host}:${target.port}`;
   const options = { field: '/source/url' };
-  if (error instanceof pg.DatabaseError) {
+  if (error instanceof DatabaseError) {
     const code = error.code ?? '';
     const rule = permanent.find(([prefix]) => code.startsWith(prefix));
     if (rule !== undefined)

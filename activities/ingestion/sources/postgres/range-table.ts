@@ -27,7 +27,8 @@ const kinds = {
  */
 export function rangeTableColumn(entry: TreeNode, attnum: number, scope: Scope, scopeOf: ScopeOf): Step[] {
   const pick = (field: string): Step[] => item(listOf(entry.fields.get(field)), attnum, scope);
-  switch (integerField(entry, 'rtekind')) {
+  const kind = integerField(entry, 'rtekind');
+  switch (kind) {
     case kinds.relation:
       // A system column (`ctid`, `tableoid`, …) says something about the row, and is no column of the catalogue.
       return attnum < 0 ? [] : [{ kind: 'leaf', relid: integerField(entry, 'relid'), attnum }];
@@ -46,7 +47,7 @@ export function rangeTableColumn(entry: TreeNode, attnum: number, scope: Scope, 
     case kinds.commonTable:
       return commonTableColumn(entry, attnum, scope, scopeOf);
     default:
-      throw new NodeTreeError(`a range table entry of kind ${String(entry.fields.get('rtekind'))}`);
+      throw new NodeTreeError(`a range table entry of kind ${kind}`);
   }
 }
 
