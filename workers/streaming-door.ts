@@ -26,12 +26,16 @@ export interface StreamingDoorDeps {
  */
 export function streamingDoor(deps: StreamingDoorDeps): BatchHandler {
   return {
-    cut: (partition, from, to) =>
-      deps.intakeRanges.take(topics.ingest, partition, String(from), String(to)).then(Number),
+    cut: (partition, first, last) =>
+      deps.intakeRanges.take({
+        topic: topics.ingest,
+        partition,
+        from: first.offset,
+        to: last.offset,
+        firstRecordId: recordIdOf(first),
+      }),
 
-    async process(partition, records) {
-      const from = records[0]?.offset;
-      const to = records.at(-1)?.offset;
+    async process(partition, name, records) {
       const byTenant = Map.groupBy(records, (record) => tenantOf(record));
       await Promise.all(
         [...byTenant].map(([tenantId, own]) =>
@@ -39,7 +43,7 @@ export function streamingDoor(deps: StreamingDoorDeps): BatchHandler {
             ? refuse(deps, own)
             : processBatch(
                 deps,
-                { tenantId, batchId: `${tenantId}:${topics.ingest}:${partition}:${from}-${to}`, source: topics.ingest },
+                { tenantId, batchId: `${tenantId}:${topics.ingest}:${partition}:${name}`, source: topics.ingest },
                 own,
               ),
         ),
@@ -96,13 +100,17 @@ async function refuse(deps: StreamingDoorDeps, records: KafkaRecord[]): Promise<
   );
 }
 
+/** Whoever writes to the topic without an id of its own gets one from the key and the moment. */
+function recordIdOf(record: KafkaRecord): string {
+  return record.headers[ingestHeaders.recordId] ?? `${record.key}:${record.timestamp}:${record.offset}`;
+}
+
 function rawRecord(record: KafkaRecord): NewRawRecord {
   const { headers } = record;
   const received = Date.parse(headers[ingestHeaders.receivedAt] ?? '');
   const replyTo = headers[ingestHeaders.replyTo];
   return {
-    // Whoever writes to the topic without an id of its own gets one from the key and the moment.
-    recordId: headers[ingestHeaders.recordId] ?? `${record.key}:${record.timestamp}:${record.offset}`,
+    recordId: recordIdOf(record),
     seq: record.offset,
     entityId: record.key.slice(record.key.indexOf('|') + 1),
     receivedAt: new Date(Number.isNaN(received) ? record.timestamp : received),

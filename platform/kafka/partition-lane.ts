@@ -11,10 +11,17 @@ export interface KafkaRecord {
 
 /** What the owner of a lane does with its records. Both may be called again with the same records, after a crash or an error. */
 export interface BatchHandler {
-  /** Decides where a batch that begins at `from` ends; `to` is the last offset at hand. Both are inclusive. */
-  cut(partition: number, from: number, to: number): Promise<number>;
+  /** Decides where the batch that begins with `first` ends; `last` is the last record that could be in it. */
+  cut(partition: number, first: KafkaRecord, last: KafkaRecord): Promise<Cut>;
   /** Makes the batch durable and processes it. When this resolves, the batch's offsets are committed. */
-  process(partition: number, records: KafkaRecord[]): Promise<void>;
+  process(partition: number, name: string, records: KafkaRecord[]): Promise<void>;
+}
+
+export interface Cut {
+  /** The batch's last offset. */
+  to: number;
+  /** What the batch is called, the same whenever it comes again. */
+  name: string;
 }
 
 export interface LaneOptions {
@@ -84,14 +91,14 @@ export class PartitionLane {
   async #processNext(): Promise<void> {
     const { partition, handler, batchRecords } = this.#options;
     const first = this.#records[0];
-    const candidate = this.#records[Math.min(batchRecords, this.#records.length) - 1];
-    if (first === undefined || candidate === undefined) return;
-    const to = await handler.cut(partition, first.offset, candidate.offset);
+    const last = this.#records[Math.min(batchRecords, this.#records.length) - 1];
+    if (first === undefined || last === undefined) return;
+    const { to, name } = await handler.cut(partition, first, last);
     await this.#untilHas(to);
     const end = this.#records.findIndex((record) => record.offset > to);
     const batch = end === -1 ? this.#records.slice() : this.#records.slice(0, end);
     if (this.#closed || batch.length === 0) return;
-    await handler.process(partition, batch);
+    await handler.process(partition, name, batch);
     if (this.#closed) return;
     await this.#options.commit(to + 1);
     this.#records.splice(0, batch.length);

@@ -33,7 +33,8 @@ export interface BatchDoc {
 /** The offsets that one batch of a partition took, so that a redelivery cuts the same batch again. `_id` is `topic:partition:from`. */
 export interface IntakeRangeDoc {
   _id: string;
-  to: string;
+  to: number;
+  first_record_id: string;
   taken_at: Date;
 }
 
