@@ -8,9 +8,11 @@ import { connectMongo } from '#platform/mongo/client.ts';
 import { entities } from '#platform/mongo/entities.ts';
 import { idempotencyKeys } from '#platform/mongo/idempotency.ts';
 import { records } from '#platform/mongo/records.ts';
+import { runs } from '#platform/mongo/runs.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
 import { lineage } from '#platform/neo4j/lineage.ts';
 import { createTokenVerifier } from '#platform/oidc/token-verifier.ts';
+import { secretBox } from '#platform/secret-box.ts';
 import { connectTemporal } from '#platform/temporal/client.ts';
 import { signIn } from './access/sign-in.ts';
 import { createApp } from './app.ts';
@@ -18,6 +20,9 @@ import { intake } from './assets/intake.ts';
 import { assetReads } from './assets/read-service.ts';
 import { ReceiptBoard } from './assets/receipt-board.ts';
 import { closeServer, httpServer, listen } from './http/server.ts';
+import { ingestionDescription } from './ingestion/openapi.ts';
+import { ingestionRouter } from './ingestion/router.ts';
+import { runControl } from './ingestion/run-control.ts';
 import { dependencyProbes } from './operations/probes.ts';
 import { readinessCheck } from './operations/readiness.ts';
 import { NotificationFeed } from './realtime/feed.ts';
@@ -59,16 +64,30 @@ async function start(): Promise<void> {
     wait('Kafka', () => producer.connect()),
   ]);
   probes.found({ mongo, temporal });
+  const signedIn = signIn(verify);
+  const idempotency = idempotencyKeys(mongo.db);
   serve = createApp({
     logger,
     readiness,
-    signedIn: signIn(verify),
+    signedIn,
     reads: assetReads(entities(mongo.db)),
     records: records(mongo.db),
     lineage: lineage(neo4j),
     intake: intake(producer, receipts, instanceId),
-    idempotency: idempotencyKeys(mongo.db),
-    domains: [],
+    idempotency,
+    domains: [
+      {
+        router: ingestionRouter({
+          signedIn,
+          idempotency,
+          runs: runs(mongo.db),
+          control: runControl(temporal),
+          secretBox: secretBox(config.secretKey),
+          allowPrivateSources: config.allowPrivateSources,
+        }),
+        description: ingestionDescription,
+      },
+    ],
   });
   logger.info('serving');
   await flowing;

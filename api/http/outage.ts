@@ -18,6 +18,8 @@ export function outageOf(error: unknown): string | undefined {
 const mongoOutage =
   /^Mongo(ServerSelection|Network|NetworkTimeout|NotConnected|PoolCleared|PoolClosed|WaitQueueTimeout|OperationTimeout|TopologyClosed|ServerClosed|ConnectionPool\w*)\w*Error$/;
 const mongoOutageCodes = new Set([6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]);
+/** DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE. */
+const grpcOutageCodes = new Set([4, 8, 14]);
 const kafkaRefusals = new Set(['KafkaJSNonRetriableError', 'KafkaJSMessageTooLarge', 'KafkaJSSASLAuthenticationError']);
 
 function outageNamed(error: Error): string | undefined {
@@ -26,9 +28,7 @@ function outageNamed(error: Error): string | undefined {
   if (error.name.startsWith('Mongo') && typeof code === 'number' && mongoOutageCodes.has(code)) return 'MongoDB';
   if (error.name.startsWith('KafkaJS') && !kafkaRefusals.has(error.name)) return 'Kafka';
   if (error.name === 'Neo4jError' && isNeo4jOutage(code)) return 'Neo4j';
-  if (error.name === 'ServiceError' || (typeof code === 'number' && (code === 14 || code === 4) && 'details' in error)) {
-    return 'Temporal';
-  }
+  if (typeof code === 'number' && grpcOutageCodes.has(code) && 'details' in error) return 'Temporal';
   return undefined;
 }
 

@@ -1,11 +1,12 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
+import { ingestionDescription } from '../ingestion/openapi.ts';
 import { openApiDocument } from './document.ts';
 
 type Node = Record<string, unknown>;
 
-const document = openApiDocument() as Node & { paths: Record<string, Record<string, Node>>; components: Record<string, Record<string, Node>> };
+const document = openApiDocument(ingestionDescription) as Node & { paths: Record<string, Record<string, Node>>; components: Record<string, Record<string, Node>> };
 const operations = Object.entries(document.paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, operation })),
 );
