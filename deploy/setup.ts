@@ -4,6 +4,8 @@ import { ensureTopics } from '#platform/kafka/topics.ts';
 import { createLogger } from '#platform/logger.ts';
 import { connectMongo } from '#platform/mongo/client.ts';
 import { ensurePipelineIndexes } from '#platform/mongo/collections.ts';
+import { ensureIdempotencyIndexes } from '#platform/mongo/idempotency.ts';
+import { ensureRunIndexes } from '#platform/mongo/runs.ts';
 import { connectNeo4j, ensureGraphConstraints } from '#platform/neo4j/client.ts';
 import { connectTemporal } from '#platform/temporal/client.ts';
 import { ensureSearchAttributes } from '#platform/temporal/search-attributes.ts';
@@ -19,6 +21,8 @@ try {
   await Promise.all([
     ensureTopics(createKafka(config.kafka, 'lily-setup', logger), config.kafka),
     ensurePipelineIndexes(db),
+    ensureIdempotencyIndexes(db),
+    ensureRunIndexes(db),
     ensureGraphConstraints(neo4j),
     ensureSearchAttributes(temporal),
   ]);

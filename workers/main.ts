@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
-import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { ingestionActivities } from '#activities/ingestion/index.ts';
 import { propagationActivities } from '#activities/propagation/index.ts';
 import { transformationActivities } from '#activities/transformation/index.ts';
 import { taskQueues } from '#domain/task-queues.ts';
@@ -15,9 +16,11 @@ import { deadLetters } from '#platform/mongo/dead-letters.ts';
 import { entities } from '#platform/mongo/entities.ts';
 import { intakeRanges } from '#platform/mongo/intake-ranges.ts';
 import { rawRecords } from '#platform/mongo/raw-records.ts';
+import { runs } from '#platform/mongo/runs.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
 import { graphWriter } from '#platform/neo4j/graph-writer.ts';
 import { lineage } from '#platform/neo4j/lineage.ts';
+import { secretBox } from '#platform/secret-box.ts';
 import { serveHealth } from './health.ts';
 import { streamingDoor } from './streaming-door.ts';
 
@@ -33,19 +36,35 @@ await producer.connect();
 const connection = await NativeConnection.connect({ address: config.temporal.address });
 const temporal = new Client({ connection, namespace: config.temporal.namespace });
 
-const stores = { rawRecords: rawRecords(db), entities: entities(db), deadLetters: deadLetters(db) };
-const pipeline = await Worker.create({
+const stores = { rawRecords: rawRecords(db), entities: entities(db), deadLetters: deadLetters(db), runs: runs(db) };
+const common = {
   connection,
   namespace: config.temporal.namespace,
-  taskQueue: taskQueues.pipeline,
-  workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-  activities: {
-    ...transformationActivities({ ...stores, graph: graphWriter(neo4j), producer }),
-    ...propagationActivities({ ...stores, lineage: lineage(neo4j), producer }),
-  },
+  workflowBundle: await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) }),
   maxCachedWorkflows: 200,
   shutdownGraceTime: '10 seconds',
-});
+};
+const workers = await Promise.all([
+  Worker.create({
+    ...common,
+    taskQueue: taskQueues.pipeline,
+    activities: {
+      ...transformationActivities({ ...stores, graph: graphWriter(neo4j), producer }),
+      ...propagationActivities({ ...stores, lineage: lineage(neo4j), producer }),
+    },
+  }),
+  Worker.create({
+    ...common,
+    taskQueue: taskQueues.ingestion,
+    activities: ingestionActivities({
+      ...stores,
+      secretBox: secretBox(config.secretKey),
+      allowPrivateSources: config.allowPrivateSources,
+    }),
+    // Each crawl holds a connection to its source; a few at once are plenty for one process.
+    maxConcurrentActivityTaskExecutions: 20,
+  }),
+]);
 
 const consumer = new PartitionConsumer(kafka, {
   groupId: 'lily-streaming-door',
@@ -55,13 +74,17 @@ const consumer = new PartitionConsumer(kafka, {
   logger,
 });
 
-const health = serveHealth(config.worker.healthPort, () => ({
-  ok: pipeline.getState() === 'RUNNING',
-  detail: `pipeline worker ${pipeline.getState().toLowerCase()}`,
-}));
+const health = serveHealth(config.worker.healthPort, () => {
+  const states = workers.map((worker) => `${worker.options.taskQueue} ${worker.getState().toLowerCase()}`);
+  return { ok: workers.every((worker) => worker.getState() === 'RUNNING'), detail: states.join(', ') };
+});
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => pipeline.shutdown());
-const running = pipeline.run();
+const stop = (): void => {
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+};
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop);
+// One that fails takes the others down: a process that does half of its work would look healthy.
+const running = Promise.all(workers.map((worker) => worker.run().finally(stop)));
 await consumer.start();
 logger.info({ batchRecords: config.worker.batchRecords }, 'the worker is up');
 await running;

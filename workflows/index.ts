@@ -1,3 +1,4 @@
 /** Every workflow that a worker runs, by the name that the Temporal Web UI shows. */
-export { transformBatch } from './transformation/transform-batch.ts';
+export { ingestSource } from './ingestion/ingest-source.ts';
 export { propagateChanges } from './propagation/propagate-changes.ts';
+export { transformBatch } from './transformation/transform-batch.ts';
