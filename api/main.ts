@@ -51,7 +51,8 @@ let serve: RequestListener = waitingApp(readiness, logger);
 const server = httpServer((request, response) => serve(request, response));
 server.on('upgrade', (request, socket, head) => void notifications.upgrade(request, socket, head));
 
-const wait = <T>(what: string, attempt: () => Promise<T>): Promise<T> => persistently(what, attempt, logger, stopping.signal);
+const wait = <T>(what: string, attempt: () => Promise<T>): Promise<T> =>
+  persistently(what, attempt, logger, stopping.signal);
 
 /** Serves as soon as what every request needs is there; notifications follow when they can. */
 async function start(): Promise<void> {

@@ -10,7 +10,12 @@ const firstPauseMs = 250;
 const longestPauseMs = 5_000;
 
 /** Tries until it works or the signal says to stop. Servers come up in any order, and the API waits for each. */
-export async function persistently<T>(what: string, attempt: () => Promise<T>, logger: Logger, signal: AbortSignal): Promise<T> {
+export async function persistently<T>(
+  what: string,
+  attempt: () => Promise<T>,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<T> {
   for (let pause = firstPauseMs; ; pause = Math.min(pause * 2, longestPauseMs)) {
     try {
       return await attempt();

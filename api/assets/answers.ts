@@ -32,7 +32,8 @@ export function writeAnswer(submission: Submission, receipt: Receipt | undefined
 }
 
 /** One item of an array's answer. */
-export type ItemResult = { status: 'success'; metadata_id: string; record_id: string } | { status: 'error'; error: Problem };
+export type ItemResult =
+  { status: 'success'; metadata_id: string; record_id: string } | { status: 'error'; error: Problem };
 
 /** The result of an accepted item, or its rejection when that is known already. */
 export function itemResult(submission: Submission, receipt: Receipt | undefined): ItemResult {

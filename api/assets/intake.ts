@@ -7,10 +7,7 @@ import type { ReceiptBoard } from './receipt-board.ts';
 
 /** What the intake needs of Kafka: the promise fulfils once every broker that must has the messages. */
 export interface RecordSender {
-  send(
-    topic: Topic,
-    messages: { key: string; value: string; headers: Record<string, string> }[],
-  ): Promise<void>;
+  send(topic: Topic, messages: { key: string; value: string; headers: Record<string, string> }[]): Promise<void>;
 }
 
 /** One record with the id under which it is acknowledged and followed. */
@@ -26,7 +23,6 @@ export interface Intake {
    */
   submit(principal: Principal, records: readonly Submission[], waitSeconds?: number): Promise<(Receipt | undefined)[]>;
 }
-
 
 /** The REST side of the streaming door. `instanceId` is where receipts find back to. */
 export function intake(sender: RecordSender, receipts: ReceiptBoard, instanceId: string): Intake {

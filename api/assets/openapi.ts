@@ -9,11 +9,14 @@ import {
   type PathItem,
 } from '../openapi/operation.ts';
 import { queryParameters, schemaComponents, schemaRef } from '../openapi/schema-components.ts';
-import { entityQuery, lineageQuery, versionsQuery } from './queries.ts';
+import { entityQuery, lineageQuery, listQuery, versionsQuery } from './queries.ts';
 import { assetInputs, assetOutputs } from './schemas.ts';
 
 const id = pathParameter('id', 'The metadata id');
-const writeParameters = [{ $ref: '#/components/parameters/prefer' }, { $ref: '#/components/parameters/idempotencyKey' }];
+const writeParameters = [
+  { $ref: '#/components/parameters/prefer' },
+  { $ref: '#/components/parameters/idempotencyKey' },
+];
 const ifMatch = headerParameter('If-Match', 'The ETag that the entity must still have: `"3"`, a list, or `*`');
 const writeHeaders = {
   Location: headerRef('Location'),
@@ -50,7 +53,12 @@ export const assetPaths: Record<string, PathItem> = {
       ].join('\n\n'),
       parameters: writeParameters,
       body: jsonRequest(
-        { oneOf: [schemaRef('IngestBody'), { type: 'array', items: schemaRef('IngestBody'), minItems: 1, maxItems: limits.recordsPerRequest }] },
+        {
+          oneOf: [
+            schemaRef('IngestBody'),
+            { type: 'array', items: schemaRef('IngestBody'), minItems: 1, maxItems: limits.recordsPerRequest },
+          ],
+        },
         { one: example, many: [example] },
       ),
       responses: {
@@ -66,8 +74,15 @@ export const assetPaths: Record<string, PathItem> = {
       tag: 'assets',
       role: 'reader',
       summary: 'An entity, now or as of a moment',
-      parameters: [id, ...queryParameters(entityQuery), headerParameter('If-None-Match', 'Answer 304 while the ETag is this one')],
-      responses: { 200: answers('The entity', 'Entity', { ETag: headerRef('ETag') }), 304: { description: 'Your copy is current' } },
+      parameters: [
+        id,
+        ...queryParameters(entityQuery),
+        headerParameter('If-None-Match', 'Answer 304 while the ETag is this one'),
+      ],
+      responses: {
+        200: answers('The entity', 'Entity', { ETag: headerRef('ETag') }),
+        304: { description: 'Your copy is current' },
+      },
       problems: ['invalid-input', 'not-found'],
     }),
     put: operation({
@@ -75,7 +90,8 @@ export const assetPaths: Record<string, PathItem> = {
       tag: 'assets',
       role: 'editor',
       summary: "Replace an entity's whole content",
-      description: 'Type and qualified name may be repeated, not changed. `If-Match` is checked at once, and again when the record is applied.',
+      description:
+        'Type and qualified name may be repeated, not changed. `If-Match` is checked at once, and again when the record is applied.',
       parameters: [id, ifMatch, ...writeParameters],
       body: jsonRequest(schemaRef('ReplaceBody'), { describe: { attributes: example.attributes } }),
       responses: { 200: applied, 202: accepted },
@@ -89,6 +105,17 @@ export const assetPaths: Record<string, PathItem> = {
       parameters: [id, ifMatch, ...writeParameters],
       responses: { 200: applied, 202: accepted },
       problems: [...writeProblems, 'not-found', 'version-mismatch'],
+    }),
+  },
+  '/v1/metadata': {
+    get: operation({
+      id: 'listMetadata',
+      tag: 'assets',
+      role: 'reader',
+      summary: 'The entities of a tenant, by type and qualified name',
+      parameters: queryParameters(listQuery),
+      responses: { 200: answers('One page', 'EntityPage') },
+      problems: ['invalid-input'],
     }),
   },
   '/v1/metadata/{id}/versions': {

@@ -39,12 +39,32 @@ describe('prepareIngest', () => {
     ['no attributes', { entity_type: 'table' }, 'invalid-input', '/attributes'],
     ['no name', body({ attributes: {} }), 'invalid-input', '/attributes/name'],
     ['an unknown field', body({ attribute: {} }), 'invalid-input', '/attribute'],
-    ['10,000 tags', body({ attributes: { name: 'x', tags: Array(10_000).fill('t') } }), 'invalid-input', '/attributes/tags'],
-    ['a tag that is no text', body({ attributes: { name: 'x', tags: ['a', 1] } }), 'invalid-input', '/attributes/tags/1'],
+    [
+      '10,000 tags',
+      body({ attributes: { name: 'x', tags: Array(10_000).fill('t') } }),
+      'invalid-input',
+      '/attributes/tags',
+    ],
+    [
+      'a tag that is no text',
+      body({ attributes: { name: 'x', tags: ['a', 1] } }),
+      'invalid-input',
+      '/attributes/tags/1',
+    ],
     ['NUL in the name', body({ attributes: { name: 'a\u0000b' } }), 'invalid-input', '/attributes/name'],
     ['NUL in a key', body({ attributes: { name: 'a', 'x\u0000': 1 } }), 'invalid-input', '/attributes'],
-    ['a name too long with its parent', body({ parent: { entity_type: 's', qualified_name: 'q'.repeat(2_040) }, attributes: { name: 'n'.repeat(20) } }), 'invalid-input', '/attributes/name'],
-    ['a record too large', body({ attributes: { name: 'x', blob: 'y'.repeat(limits.recordBytes) } }), 'body-too-large', undefined],
+    [
+      'a name too long with its parent',
+      body({ parent: { entity_type: 's', qualified_name: 'q'.repeat(2_040) }, attributes: { name: 'n'.repeat(20) } }),
+      'invalid-input',
+      '/attributes/name',
+    ],
+    [
+      'a record too large',
+      body({ attributes: { name: 'x', blob: 'y'.repeat(limits.recordBytes) } }),
+      'body-too-large',
+      undefined,
+    ],
     ['no object', 'text', 'invalid-input', ''],
     ['null', null, 'invalid-input', ''],
   ])('refuses %s', (_what, wrong, code, field) => {
@@ -54,7 +74,9 @@ describe('prepareIngest', () => {
 
 describe('an array of records', () => {
   const submit = (receipt?: Partial<Receipt>) => async (records: { recordId: string }[]) =>
-    records.map(({ recordId }) => (receipt === undefined ? undefined : ({ recordId, workflowId: 'w', outcome: 'created', ...receipt } as Receipt)));
+    records.map(({ recordId }) =>
+      receipt === undefined ? undefined : ({ recordId, workflowId: 'w', outcome: 'created', ...receipt } as Receipt),
+    );
 
   it('takes the good ones, and says of the others why not, in order', async () => {
     const items = prepareBatch(ada, [body(), { entity_type: 1 }, body({ qualified_name: 'b' })]);
@@ -82,7 +104,9 @@ describe('an array of records', () => {
     const applied = await batchAnswer(items, { ...waited, waitSeconds: 3 }, ids, submit({ version: 1 }));
     expect(applied).toMatchObject({ status: 200, headers: { 'Preference-Applied': 'wait=3' } });
     const rejected = await batchAnswer(items, waited, ids, submit({ outcome: 'version-mismatch' }));
-    expect(rejected.body).toMatchObject({ results: [{ status: 'error', error: { status: 412 } }, { status: 'error' }] });
+    expect(rejected.body).toMatchObject({
+      results: [{ status: 'error', error: { status: 412 } }, { status: 'error' }],
+    });
   });
 
   it('is a problem when not one was good, with the status that all share', async () => {

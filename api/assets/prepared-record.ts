@@ -46,6 +46,8 @@ export function prepared(tenantId: string, record: IngestRecord): PreparedRecord
 export function checkTenant(principal: Principal, body: unknown): void {
   const named = typeof body === 'object' && body !== null && 'tenant_id' in body ? body.tenant_id : undefined;
   if (typeof named === 'string' && named !== principal.tenantId) {
-    throw new LilyError('tenant-mismatch', 'Leave tenant_id out, or give the one of your token', { field: '/tenant_id' });
+    throw new LilyError('tenant-mismatch', 'Leave tenant_id out, or give the one of your token', {
+      field: '/tenant_id',
+    });
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { entityTypeSchema, qualifiedNameSchema } from '#domain/assets/record.ts';
 import { limits } from '#domain/limits.ts';
 
 /** A whole number in a query, within bounds. */
@@ -13,9 +14,19 @@ function whole(lowest: number, highest: number) {
 
 export const entityQuery = z.strictObject({
   as_of: z.iso
-    .datetime({ offset: true, error: 'must be a time as RFC 3339 has it, for example 2026-01-31T12:00:00Z (write + as %2B)' })
+    .datetime({
+      offset: true,
+      error: 'must be a time as RFC 3339 has it, for example 2026-01-31T12:00:00Z (write + as %2B)',
+    })
     .optional()
     .meta({ description: 'Shows the version that was in force at this moment' }),
+});
+
+export const listQuery = z.strictObject({
+  entity_type: entityTypeSchema.optional(),
+  qualified_name: qualifiedNameSchema.optional().meta({ description: 'The whole qualified name' }),
+  limit: whole(1, limits.pageSize).default(limits.defaultPageSize).meta({ description: 'Entities on one page' }),
+  cursor: z.string().max(8_192).optional().meta({ description: 'The `next_cursor` of the page before' }),
 });
 
 export const versionsQuery = z.strictObject({

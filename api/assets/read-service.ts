@@ -1,10 +1,10 @@
 import { isMetadataId } from '#domain/assets/identity.ts';
 import type { Entity, EntityVersion } from '#domain/assets/entity.ts';
 import { LilyError } from '#domain/errors.ts';
-import type { Entities } from '#platform/mongo/entities.ts';
+import type { Entities, EntityPage } from '#platform/mongo/entities.ts';
 import { inTime } from '../http/outage.ts';
 
-export type EntityReader = Pick<Entities, 'get' | 'asOf' | 'versions'>;
+export type EntityReader = Pick<Entities, 'get' | 'asOf' | 'versions' | 'list'>;
 
 export interface Page {
   before?: number | undefined;
@@ -24,6 +24,14 @@ export function assetReads(entities: EntityReader) {
       const entity = await find(tenantId, id);
       if (entity === undefined || entity.deleted) throw noEntity(id);
       return entity;
+    },
+
+    /** One page of the living entities, and the last of them when there are more. */
+    async list(tenantId: string, page: EntityPage): Promise<{ entities: Entity[]; last?: Entity }> {
+      const found = await inTime('MongoDB', entities.list(tenantId, { ...page, limit: page.limit + 1 }));
+      const shown = found.slice(0, page.limit);
+      const last = shown.at(-1);
+      return found.length > page.limit && last !== undefined ? { entities: shown, last } : { entities: shown };
     },
 
     /** The version in force at the moment, and when the entity came to be. */

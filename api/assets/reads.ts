@@ -6,11 +6,11 @@ import type { Lineage } from '#platform/neo4j/lineage.ts';
 import { requireRole } from '../access/sign-in.ts';
 import { sendJson } from '../http/answer.ts';
 import { etagOf, isFresh } from '../http/conditions.ts';
-import { parseVersionCursor, versionCursor } from '../http/cursor.ts';
+import { entityCursor, parseEntityCursor, parseVersionCursor, versionCursor } from '../http/cursor.ts';
 import { pathParameter, principalOf } from '../http/locals.ts';
 import { inTime } from '../http/outage.ts';
 import { noQuery, parseQuery } from '../http/query.ts';
-import { entityQuery, lineageQuery, versionsQuery } from './queries.ts';
+import { entityQuery, lineageQuery, listQuery, versionsQuery } from './queries.ts';
 import type { AssetReads } from './read-service.ts';
 import { entityView, pastEntityView, recordView, versionView } from './views.ts';
 
@@ -45,6 +45,18 @@ export function assetReadHandlers({ reads, records, lineage }: ReadDependencies)
     return { version: version.version, view: pastEntityView(version, createdAt) };
   };
 
+  const list: RequestHandler = async (request, response) => {
+    const { tenantId } = principalOf(response);
+    const { entity_type: entityType, qualified_name: qualifiedName, limit, cursor } = parseQuery(request, listQuery);
+    const after = cursor === undefined ? undefined : parseEntityCursor(cursor);
+    const page = await reads.list(tenantId, { entityType, qualifiedName, after, limit });
+    const next =
+      page.last === undefined
+        ? null
+        : entityCursor({ entityType: page.last.entity_type, qualifiedName: page.last.qualified_name });
+    sendJson(response, 200, { items: page.entities.map(entityView), next_cursor: next });
+  };
+
   const versions: RequestHandler = async (request, response) => {
     const { tenantId } = principalOf(response);
     const { limit, cursor } = parseQuery(request, versionsQuery);
@@ -66,16 +78,26 @@ export function assetReadHandlers({ reads, records, lineage }: ReadDependencies)
   const record: RequestHandler = async (request, response) => {
     noQuery(request);
     const id = pathParameter(request, 'id');
-    const found = id.length <= longestRecordId
-      ? await inTime('MongoDB', records.recordStatus(principalOf(response).tenantId, id))
-      : undefined;
+    const found =
+      id.length <= longestRecordId
+        ? await inTime('MongoDB', records.recordStatus(principalOf(response).tenantId, id))
+        : undefined;
     if (found === undefined) {
-      throw new LilyError('not-found', 'There is no such record, or it was acknowledged a moment ago and has not landed yet');
+      throw new LilyError(
+        'not-found',
+        'There is no such record, or it was acknowledged a moment ago and has not landed yet',
+      );
     }
     sendJson(response, 200, recordView(found));
   };
 
-  return { read: [reader, read], versions: [reader, versions], lineage: [reader, walk], record: [reader, record] };
+  return {
+    read: [reader, read],
+    list: [reader, list],
+    versions: [reader, versions],
+    lineage: [reader, walk],
+    record: [reader, record],
+  };
 }
 
 const longestRecordId = 512;

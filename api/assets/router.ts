@@ -20,6 +20,7 @@ export function assetRouter(dependencies: AssetDependencies): Router {
     delete: [signedIn, ...writes.remove],
   });
   route(router, '/ingest-metadata', { post: [signedIn, ...writes.ingest] });
+  route(router, '/v1/metadata', { get: [signedIn, ...reads.list] });
   route(router, '/v1/metadata/:id/versions', { get: [signedIn, ...reads.versions] });
   route(router, '/v1/metadata/:id/lineage', { get: [signedIn, ...reads.lineage] });
   route(router, '/v1/records/:id', { get: [signedIn, ...reads.record] });

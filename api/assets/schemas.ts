@@ -73,15 +73,18 @@ const results = z.array(itemResult).meta({ description: 'One for each item, in t
 export const assetInputs = { IngestBody: ingestBodySchema, ReplaceBody: replaceBodySchema };
 
 /** Bodies of answers. */
+const nextCursor = z
+  .string()
+  .nullable()
+  .meta({ description: 'Give it as `cursor` for the next page; null on the last' });
+
 export const assetOutputs = {
   Accepted: accepted,
   Applied: applied,
   BatchResult: z.object({ status: z.literal('success'), results }),
   Entity: entity,
-  VersionPage: z.object({
-    items: z.array(entityVersion),
-    next_cursor: z.string().nullable().meta({ description: 'Give it as `cursor` for the next page; null on the last' }),
-  }),
+  EntityPage: z.object({ items: z.array(entity), next_cursor: nextCursor }),
+  VersionPage: z.object({ items: z.array(entityVersion), next_cursor: nextCursor }),
   Lineage: z.object({
     metadata_id: metadataId,
     direction: z.enum(['upstream', 'downstream']),

@@ -12,7 +12,12 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
     const traceId = traceOf(response).traceId;
     const problem = problemOf(error, { traceId, instance: pathOf(request) });
     if (problem.status >= 500) {
-      const about = { traceId, tenant: principalIfAny(response)?.tenantId, method: request.method, route: pathOf(request) };
+      const about = {
+        traceId,
+        tenant: principalIfAny(response)?.tenantId,
+        method: request.method,
+        route: pathOf(request),
+      };
       logger[problem.status === 500 ? 'error' : 'warn']({ ...about, err: thrown }, problem.title);
     }
     if (response.headersSent) {

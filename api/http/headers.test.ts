@@ -86,12 +86,14 @@ describe('traceOfRequest', () => {
     expect(trace.traceparent).not.toContain('00f067aa0ba902b7');
   });
 
-  it.each([undefined, 'nonsense', given.replace('4bf92f3577b34da6a3ce929d0e0e4736', '0'.repeat(32)), `ff${given.slice(2)}`])(
-    'begins one for %j',
-    (traceparent) => {
-      const trace = traceOfRequest(traceparent === undefined ? {} : { traceparent });
-      expect(trace.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-      expect(trace.traceId).not.toBe('4bf92f3577b34da6a3ce929d0e0e4736');
-    },
-  );
+  it.each([
+    undefined,
+    'nonsense',
+    given.replace('4bf92f3577b34da6a3ce929d0e0e4736', '0'.repeat(32)),
+    `ff${given.slice(2)}`,
+  ])('begins one for %j', (traceparent) => {
+    const trace = traceOfRequest(traceparent === undefined ? {} : { traceparent });
+    expect(trace.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(trace.traceId).not.toBe('4bf92f3577b34da6a3ce929d0e0e4736');
+  });
 });

@@ -50,11 +50,17 @@ async function reserve(keys: IdempotencyKeys, use: KeyUse) {
   for (const deadline = Date.now() + longestPollMs; ; await sleep(pollMs)) {
     const reservation = await inTime('MongoDB', keys.reserve(use));
     if (reservation.state === 'another-request') {
-      throw new LilyError('idempotency-key-reused', 'Use a new Idempotency-Key: this one belongs to a different request');
+      throw new LilyError(
+        'idempotency-key-reused',
+        'Use a new Idempotency-Key: this one belongs to a different request',
+      );
     }
     if (reservation.state !== 'running') return reservation;
     if (Date.now() > deadline) {
-      throw new LilyError('conflict', 'The first request with this Idempotency-Key still runs; repeat this one shortly');
+      throw new LilyError(
+        'conflict',
+        'The first request with this Idempotency-Key still runs; repeat this one shortly',
+      );
     }
   }
 }

@@ -1,4 +1,12 @@
-type Expectation = 'a value' | 'a value or ]' | 'a key in double quotes' | 'a key in double quotes or }' | ':' | ', or ]' | ', or }' | 'nothing more';
+type Expectation =
+  | 'a value'
+  | 'a value or ]'
+  | 'a key in double quotes'
+  | 'a key in double quotes or }'
+  | ':'
+  | ', or ]'
+  | ', or }'
+  | 'nothing more';
 
 const space = /[ \t\n\r]*/y;
 const string = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;

@@ -17,7 +17,9 @@ function faultOf(input: string | Uint8Array): LilyError {
 describe('parseJsonText', () => {
   it('keeps odd but legal keys and values', () => {
     const text = '{"$set":{"a.b":1,"":null},"x":"\\u0000","n":-0.5e-7,"deep":[[[[]]]],"s":"[[[[{{{{"}';
-    expect(JSON.stringify(parse(text))).toBe('{"$set":{"a.b":1,"":null},"x":"\\u0000","n":-5e-8,"deep":[[[[]]]],"s":"[[[[{{{{"}');
+    expect(JSON.stringify(parse(text))).toBe(
+      '{"$set":{"a.b":1,"":null},"x":"\\u0000","n":-5e-8,"deep":[[[[]]]],"s":"[[[[{{{{"}',
+    );
   });
 
   it.each([
@@ -70,10 +72,13 @@ describe('parseJsonText', () => {
     expect(fault.field).toBe(field);
   });
 
-  it.each(['{"a":"\\ud83d\\ude00"}', '{"a":9007199254740991}', '{"a":"12345678901234567890"}', '{"a":0.12345678901234567}', '{"a":1e300}'])(
-    'accepts %s',
-    (text) => {
-      expect(parse(text)).toEqual(JSON.parse(text));
-    },
-  );
+  it.each([
+    '{"a":"\\ud83d\\ude00"}',
+    '{"a":9007199254740991}',
+    '{"a":"12345678901234567890"}',
+    '{"a":0.12345678901234567}',
+    '{"a":1e300}',
+  ])('accepts %s', (text) => {
+    expect(parse(text)).toEqual(JSON.parse(text));
+  });
 });

@@ -33,7 +33,10 @@ function decode(bytes: Uint8Array): string {
     throw new LilyError('malformed-json', 'The body is not valid UTF-8', { cause });
   }
   if (text.startsWith('\uFEFF')) {
-    throw new LilyError('malformed-json', 'The body starts with a byte order mark (U+FEFF) at position 0; leave it out');
+    throw new LilyError(
+      'malformed-json',
+      'The body starts with a byte order mark (U+FEFF) at position 0; leave it out',
+    );
   }
   return text;
 }
@@ -102,7 +105,11 @@ function checkText(text: string, path: string[]): void {
 function checkNumbers(text: string): void {
   JSON.parse(text, (key: string, value: unknown, context?: { source?: string }) => {
     const inexact = typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '');
-    if (inexact) throw refused([key], `${context?.source} is a whole number that JSON readers do not keep exactly; send it as a string`);
+    if (inexact)
+      throw refused(
+        [key],
+        `${context?.source} is a whole number that JSON readers do not keep exactly; send it as a string`,
+      );
     return value;
   });
 }

@@ -8,7 +8,9 @@ export const problemSchema = z
     title: z.string(),
     status: z.int(),
     detail: z.string().meta({ description: 'Says what to mend' }),
-    code: z.enum(Object.keys(errorCatalogue) as [ErrorCode, ...ErrorCode[]]).meta({ description: 'Stable; branch on it' }),
+    code: z
+      .enum(Object.keys(errorCatalogue) as [ErrorCode, ...ErrorCode[]])
+      .meta({ description: 'Stable; branch on it' }),
     field: z.string().optional().meta({ description: 'JSON pointer to the first fault, or the parameter at fault' }),
     errors: z
       .array(z.object({ field: z.string(), detail: z.string() }))

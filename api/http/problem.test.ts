@@ -34,7 +34,9 @@ describe('problemOf', () => {
 
   it('challenges with 401, safely quoted', () => {
     const headers = problemHeaders(problemOf(new LilyError('unauthenticated', 'a "b" \\ \n ü')));
-    expect(headers['WWW-Authenticate']).toBe(`Bearer realm="lily", error="invalid_token", error_description="a 'b' ' ' '"`);
+    expect(headers['WWW-Authenticate']).toBe(
+      `Bearer realm="lily", error="invalid_token", error_description="a 'b' ' ' '"`,
+    );
     expect(problemHeaders(problemOf(new LilyError('unavailable', 'x')))['Retry-After']).toBe('2');
   });
 });

@@ -25,5 +25,7 @@ export function parseQuery<Schema extends z.ZodType>(request: Request, schema: S
 export function noQuery(request: Request): void {
   const [name] = Object.keys(request.query);
   if (name === undefined) return;
-  throw new InvalidInput(`There is no query parameter ${name} here`, [{ field: name, detail: 'is not a known parameter' }]);
+  throw new InvalidInput(`There is no query parameter ${name} here`, [
+    { field: name, detail: 'is not a known parameter' },
+  ]);
 }

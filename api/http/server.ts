@@ -42,7 +42,11 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     socket.destroy();
     return;
   }
-  const [status, code, detail] = refusals[error.code ?? ''] ?? ['400 Bad Request', 'invalid-input', 'This is not an HTTP request'];
+  const [status, code, detail] = refusals[error.code ?? ''] ?? [
+    '400 Bad Request',
+    'invalid-input',
+    'This is not an HTTP request',
+  ];
   const problem = { ...problemOf(new LilyError(code, detail)), status: Number(status.slice(0, 3)) };
   const body = JSON.stringify(problem);
   const headers = [`Content-Type: ${problemType}`, `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close'];

@@ -6,7 +6,10 @@ import { openApiDocument } from './document.ts';
 
 type Node = Record<string, unknown>;
 
-const document = openApiDocument(ingestionDescription) as Node & { paths: Record<string, Record<string, Node>>; components: Record<string, Record<string, Node>> };
+const document = openApiDocument(ingestionDescription) as Node & {
+  paths: Record<string, Record<string, Node>>;
+  components: Record<string, Record<string, Node>>;
+};
 const operations = Object.entries(document.paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, path, operation })),
 );
@@ -25,7 +28,8 @@ function resolve(reference: string): unknown {
 const ajv = new Ajv2020({ strict: false });
 (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
 ajv.addSchema({ $id: 'https://lily.example/openapi.json', ...document });
-const component = (name: string) => ajv.compile({ $ref: `https://lily.example/openapi.json#/components/schemas/${name}` });
+const component = (name: string) =>
+  ajv.compile({ $ref: `https://lily.example/openapi.json#/components/schemas/${name}` });
 
 describe('the OpenAPI document', () => {
   it('is JSON, and every reference in it leads somewhere', () => {
@@ -40,7 +44,10 @@ describe('the OpenAPI document', () => {
     expect(new Set(ids).size).toBe(ids.length);
     for (const { name, path, operation } of operations) {
       const parameters = (operation['parameters'] as Node[]).filter((parameter) => parameter['in'] === 'path');
-      expect(parameters.map((parameter) => parameter['name']), name).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, id]) => id));
+      expect(
+        parameters.map((parameter) => parameter['name']),
+        name,
+      ).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, id]) => id));
     }
   });
 
@@ -50,10 +57,14 @@ describe('the OpenAPI document', () => {
       expect(status).toMatch(/^[1-5]\d\d$/);
       expect(response['description']).toBeTruthy();
       const types = Object.keys((response['content'] as Node | undefined) ?? {});
-      const expected = Number(status) >= 400 && response['description'] !== 'One does not' ? 'application/problem+json' : 'application/json';
+      const expected =
+        Number(status) >= 400 && response['description'] !== 'One does not'
+          ? 'application/problem+json'
+          : 'application/json';
       if (types.length > 0) expect(types).toEqual([expected]);
     }
-    if (operation['security'] === undefined) expect(Object.keys(responses)).toEqual(expect.arrayContaining(['401', '403', '503']));
+    if (operation['security'] === undefined)
+      expect(Object.keys(responses)).toEqual(expect.arrayContaining(['401', '403', '503']));
   });
 
   it('has schemas that accept and refuse what the API does', () => {

@@ -26,7 +26,8 @@ export function openApiDocument(...more: Description[]): JsonSchema {
       title: 'Lily',
       version: '1',
       summary: 'Multi-tenant active metadata',
-      description: 'The tenant and the roles come from the token. Errors are problem documents (RFC 9457) with a stable `code`.',
+      description:
+        'The tenant and the roles come from the token. Errors are problem documents (RFC 9457) with a stable `code`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
@@ -39,7 +40,10 @@ export function openApiDocument(...more: Description[]): JsonSchema {
     ],
     paths: Object.assign({}, ...parts.map(({ paths }) => paths)) as Record<string, PathItem>,
     components: {
-      schemas: Object.assign(schemaComponents({ Problem: problemSchema }, 'output'), ...parts.map(({ components }) => components)) as JsonSchema,
+      schemas: Object.assign(
+        schemaComponents({ Problem: problemSchema }, 'output'),
+        ...parts.map(({ components }) => components),
+      ) as JsonSchema,
       parameters,
       headers,
       securitySchemes: {
@@ -51,7 +55,10 @@ export function openApiDocument(...more: Description[]): JsonSchema {
 
 const parameters = {
   traceparent: headerParameter('traceparent', 'W3C Trace Context: continues your trace'),
-  prefer: headerParameter('Prefer', `\`wait=N\`: wait up to N seconds (at most ${limits.waitSeconds}) until it is applied`),
+  prefer: headerParameter(
+    'Prefer',
+    `\`wait=N\`: wait up to N seconds (at most ${limits.waitSeconds}) until it is applied`,
+  ),
   idempotencyKey: headerParameter(
     'Idempotency-Key',
     `The write is done once for the key, and repeated requests get the same answer, for ${limits.idempotencyHours} hours`,

@@ -20,9 +20,21 @@ interface OperationPlan {
 }
 
 /** An operation in OpenAPI's form, with the problems that every operation shares. */
-export function operation({ id, tag, summary, description, role, parameters, body, responses, problems = [] }: OperationPlan): JsonSchema {
+export function operation({
+  id,
+  tag,
+  summary,
+  description,
+  role,
+  parameters,
+  body,
+  responses,
+  problems = [],
+}: OperationPlan): JsonSchema {
   const signedIn: ErrorCode[] = role === undefined ? [] : ['unauthenticated', 'forbidden', 'unavailable'];
-  const text = [description, role === undefined ? undefined : `Needs the role \`${role}\`.`].filter(Boolean).join('\n\n');
+  const text = [description, role === undefined ? undefined : `Needs the role \`${role}\`.`]
+    .filter(Boolean)
+    .join('\n\n');
   return {
     operationId: id,
     tags: [tag],
@@ -39,7 +51,11 @@ export function operation({ id, tag, summary, description, role, parameters, bod
 }
 
 /** A JSON answer. */
-export function answers(description: string, schema: string | JsonSchema, headers: Record<string, JsonSchema> = {}): JsonSchema {
+export function answers(
+  description: string,
+  schema: string | JsonSchema,
+  headers: Record<string, JsonSchema> = {},
+): JsonSchema {
   const body = typeof schema === 'string' ? schemaRef(schema) : schema;
   return { description, headers, content: { 'application/json': { schema: body } } };
 }
@@ -47,7 +63,10 @@ export function answers(description: string, schema: string | JsonSchema, header
 /** A JSON body that is needed. */
 export function jsonRequest(schema: JsonSchema, examples: Record<string, unknown> = {}): JsonSchema {
   const named = mapValues(examples, (value) => ({ value }));
-  return { required: true, content: { 'application/json': { schema, ...(Object.keys(named).length > 0 ? { examples: named } : {}) } } };
+  return {
+    required: true,
+    content: { 'application/json': { schema, ...(Object.keys(named).length > 0 ? { examples: named } : {}) } },
+  };
 }
 
 export function header(description: string, type: 'string' | 'integer' = 'string'): JsonSchema {
@@ -62,7 +81,11 @@ export function pathParameter(name: string, description: string, schema: JsonSch
   return { name, in: 'path', required: true, description, schema };
 }
 
-export function headerParameter(name: string, description: string, schema: JsonSchema = { type: 'string' }): JsonSchema {
+export function headerParameter(
+  name: string,
+  description: string,
+  schema: JsonSchema = { type: 'string' },
+): JsonSchema {
   return { name, in: 'header', required: false, description, schema };
 }
 
@@ -73,7 +96,9 @@ function problemResponses(codes: readonly ErrorCode[]): Record<string, JsonSchem
     const { status } = errorCatalogue[code];
     byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
   }
-  return Object.fromEntries([...byStatus].map(([status, same]) => [String(status), problemResponse(status, [...same])]));
+  return Object.fromEntries(
+    [...byStatus].map(([status, same]) => [String(status), problemResponse(status, [...same])]),
+  );
 }
 
 function problemResponse(status: number, codes: ErrorCode[]): JsonSchema {
@@ -84,7 +109,9 @@ function problemResponse(status: number, codes: ErrorCode[]): JsonSchema {
     headers: {
       ...(status === 401 ? { 'WWW-Authenticate': header('How to sign in (RFC 6750)') } : {}),
       ...(status === 405 ? { Allow: header('The methods that are possible') } : {}),
-      ...(status === 429 || status === 503 ? { 'Retry-After': header('Seconds to wait before trying again', 'integer') } : {}),
+      ...(status === 429 || status === 503
+        ? { 'Retry-After': header('Seconds to wait before trying again', 'integer') }
+        : {}),
     },
     content: { 'application/problem+json': { schema } },
   });

@@ -9,9 +9,16 @@ export function openApiRouter(document: JsonSchema): Router {
   const text = JSON.stringify(document);
   route(router, '/openapi.json', {
     get: (_request, response) => {
-      response.set('Content-Type', 'application/json; charset=utf-8').set('Cache-Control', 'public, max-age=60').end(text);
+      response
+        .set('Content-Type', 'application/json; charset=utf-8')
+        .set('Cache-Control', 'public, max-age=60')
+        .end(text);
     },
   });
-  router.use('/docs', swaggerUi.serve, swaggerUi.setup(undefined, { swaggerOptions: { url: '/openapi.json' }, customSiteTitle: 'Lily' }));
+  router.use(
+    '/docs',
+    swaggerUi.serve,
+    swaggerUi.setup(undefined, { swaggerOptions: { url: '/openapi.json' }, customSiteTitle: 'Lily' }),
+  );
   return router;
 }

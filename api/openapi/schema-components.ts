@@ -7,7 +7,10 @@ export type JsonSchema = Record<string, unknown>;
  * Turns zod schemas into named components. A schema within a schema that has an id becomes a component of its own; the
  * nameless recursive schema that `z.json()` makes becomes `Json`.
  */
-export function schemaComponents(schemas: Readonly<Record<string, z.ZodType>>, io: 'input' | 'output'): Record<string, JsonSchema> {
+export function schemaComponents(
+  schemas: Readonly<Record<string, z.ZodType>>,
+  io: 'input' | 'output',
+): Record<string, JsonSchema> {
   const components: Record<string, JsonSchema> = {};
   for (const [name, schema] of Object.entries(schemas)) {
     const { $schema: _dialect, $defs = {}, ...root } = relinked(z.toJSONSchema(schema, { io })) as Converted;

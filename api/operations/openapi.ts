@@ -27,7 +27,9 @@ export const operationsPaths: Record<string, PathItem> = {
       summary: 'Whether it can serve, dependency by dependency',
       responses: {
         200: answers('Every dependency answers', 'Readiness'),
-        503: answers('One does not', 'Readiness', { 'Retry-After': header('Seconds to wait before trying again', 'integer') }),
+        503: answers('One does not', 'Readiness', {
+          'Retry-After': header('Seconds to wait before trying again', 'integer'),
+        }),
       },
     }),
   },

@@ -30,7 +30,11 @@ export class Hub {
     const incoming = new Incoming(message);
     let text: string | undefined;
     for (const session of sessions) {
-      session.live(incoming, positions, (notification) => (text ??= serialize(notification, encodePositions(positions))));
+      session.live(
+        incoming,
+        positions,
+        (notification) => (text ??= serialize(notification, encodePositions(positions))),
+      );
     }
   }
 

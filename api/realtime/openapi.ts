@@ -8,7 +8,12 @@ const subject = { id, metadata_id: z.string(), entity_type: z.string(), timestam
 
 const notification = z.union([
   z.object({ type: z.literal('hello'), id }),
-  z.object({ type: z.literal('update'), ...subject, change: z.enum(['created', 'updated', 'deleted']), version: z.int() }),
+  z.object({
+    type: z.literal('update'),
+    ...subject,
+    change: z.enum(['created', 'updated', 'deleted']),
+    version: z.int(),
+  }),
   z.object({
     type: z.literal('impact'),
     ...subject,

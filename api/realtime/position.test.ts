@@ -12,7 +12,9 @@ describe('message ids', () => {
   });
 
   it('are short', () => {
-    expect(encodePositions({ 'lily.changes': [1e6, 2e6, 3e6, 4e6], 'lily.impacts': [1e6, 1e6, 1e6, 1e6] }).length).toBeLessThan(50);
+    expect(
+      encodePositions({ 'lily.changes': [1e6, 2e6, 3e6, 4e6], 'lily.impacts': [1e6, 1e6, 1e6, 1e6] }).length,
+    ).toBeLessThan(50);
   });
 
   it('are told from garbage, and from damaged ids', () => {

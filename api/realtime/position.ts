@@ -65,7 +65,9 @@ function readNumbers(bytes: Uint8Array): number[] {
 
 /** Whether `left` is before `right` in any partition. */
 export function anyBefore(left: Readonly<Positions>, right: Readonly<Positions>): boolean {
-  return notificationTopics.some((topic) => right[topic].some((offset, partition) => (left[topic][partition] ?? 0) < offset));
+  return notificationTopics.some((topic) =>
+    right[topic].some((offset, partition) => (left[topic][partition] ?? 0) < offset),
+  );
 }
 
 export function furthest(left: Readonly<Positions>, right: Readonly<Positions>): Positions {
@@ -76,7 +78,11 @@ export function nearest(left: Readonly<Positions>, right: Readonly<Positions>): 
   return combine(left, right, Math.min);
 }
 
-function combine(left: Readonly<Positions>, right: Readonly<Positions>, choose: (a: number, b: number) => number): Positions {
+function combine(
+  left: Readonly<Positions>,
+  right: Readonly<Positions>,
+  choose: (a: number, b: number) => number,
+): Positions {
   const combined = copyPositions(left);
   for (const topic of notificationTopics) {
     for (let partition = 0; partition < Math.max(left[topic].length, right[topic].length); partition += 1) {

@@ -31,7 +31,13 @@ class MemoryLog {
   append(tenant = 'acme', partition = Math.random() < 0.5 ? 0 : 1): void {
     const messages = this.partitions[partition] ?? [];
     const offset = messages.length;
-    const data = { metadata_id: `${partition}/${offset}`, entity_type: 'table', change: 'updated', timestamp: '', version: 1 };
+    const data = {
+      metadata_id: `${partition}/${offset}`,
+      entity_type: 'table',
+      change: 'updated',
+      timestamp: '',
+      version: 1,
+    };
     messages.push({ topic, partition, offset, key: `${tenant}|id`, value: Buffer.from(JSON.stringify({ data })) });
   }
 
@@ -55,7 +61,7 @@ class MemoryLog {
 
   async #read(from: Positions, target: Positions, handler: ReplayHandler): Promise<void> {
     const positions = copyPositions(from);
-    for (let moved = true; moved; ) {
+    for (let moved = true; moved;) {
       moved = false;
       for (const [partition, messages] of this.partitions.entries()) {
         const message = messages[positions[topic][partition] ?? 0];
@@ -73,7 +79,13 @@ class MemoryLog {
 function client(tenant = 'acme') {
   const sent: NotificationMessage[] = [];
   const closed: number[] = [];
-  const socket = { readyState: 1, OPEN: 1, bufferedAmount: 0, send: (text: string) => sent.push(JSON.parse(text) as never), close: (code: number) => closed.push(code) };
+  const socket = {
+    readyState: 1,
+    OPEN: 1,
+    bufferedAmount: 0,
+    send: (text: string) => sent.push(JSON.parse(text) as never),
+    close: (code: number) => closed.push(code),
+  };
   const session = new Session(socket as unknown as WebSocket, tenant, everything);
   const places = () => sent.flatMap((message) => (message.type === 'update' ? [message.metadata_id] : []));
   return { session, sent, closed, places };
@@ -110,7 +122,9 @@ describe('Resumption', () => {
       await settle(log);
       expect(places().toSorted()).toEqual(placesOf(log, seen[topic]).toSorted());
       for (const partition of ['0/', '1/']) {
-        const offsets = places().filter((place) => place.startsWith(partition)).map((place) => Number(place.slice(2)));
+        const offsets = places()
+          .filter((place) => place.startsWith(partition))
+          .map((place) => Number(place.slice(2)));
         expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
       }
       expect(sent[0]?.type).toBe('hello');
@@ -126,7 +140,9 @@ describe('Resumption', () => {
     log.resumption.resume(first.session, { ...emptyPositions(), [topic]: [0, 0] });
     await settle(log);
     for (let cut = 1; cut < first.sent.length; cut += 3) {
-      const before = first.sent.slice(0, cut).flatMap((message) => (message.type === 'update' ? [message.metadata_id] : []));
+      const before = first.sent
+        .slice(0, cut)
+        .flatMap((message) => (message.type === 'update' ? [message.metadata_id] : []));
       const again = client();
       log.hub.add(again.session);
       log.resumption.resume(again.session, decodePositions(first.sent[cut - 1]?.id ?? '') as Positions);

@@ -49,7 +49,8 @@ export class Resumption {
         if (together.length > 0) await this.#round(together);
       } catch (error) {
         this.#logger.warn({ err: error, clients: together.length }, 'clients could not be given what they missed');
-        for (const { session } of together) session.close(closeCodes.tooSlow, 'The past cannot be read right now; try again shortly');
+        for (const { session } of together)
+          session.close(closeCodes.tooSlow, 'The past cannot be read right now; try again shortly');
       }
     }
     this.#working = false;
@@ -65,7 +66,8 @@ export class Resumption {
       onMessage: async (message, positions) => {
         const incoming = new Incoming(message);
         for (const { session, seen } of together) {
-          if (session.tenantId !== incoming.tenantId || message.offset < (seen[message.topic][message.partition] ?? 0)) continue;
+          if (session.tenantId !== incoming.tenantId || message.offset < (seen[message.topic][message.partition] ?? 0))
+            continue;
           await session.past(incoming, furthest(seen, positions));
         }
       },

@@ -62,9 +62,11 @@ export class NotificationServer {
   /** Closes every socket; the clients know to come back. */
   async close(): Promise<void> {
     clearInterval(this.#pinging);
-    for (const client of this.#sockets.clients) client.close(closeCodes.shutdown, 'Lily is restarting; connect again with last_id');
+    for (const client of this.#sockets.clients)
+      client.close(closeCodes.shutdown, 'Lily is restarting; connect again with last_id');
     const deadline = Date.now() + 2_000;
-    while (this.#sockets.clients.size > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (this.#sockets.clients.size > 0 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     for (const client of this.#sockets.clients) client.terminate();
   }
 
@@ -78,7 +80,10 @@ export class NotificationServer {
     checkRole(verified.principal, 'reader');
     const { feed, socketsPerTenant } = this.#options;
     if (feed.hub.countOf(verified.principal.tenantId) >= socketsPerTenant) {
-      throw new LilyError('rate-limited', `Your tenant may have ${socketsPerTenant} sockets at a time; close some first`);
+      throw new LilyError(
+        'rate-limited',
+        `Your tenant may have ${socketsPerTenant} sockets at a time; close some first`,
+      );
     }
     if (!feed.ready) throw new LilyError('unavailable', 'Notifications are not flowing right now; try again shortly');
     return { connect, verified };
@@ -94,7 +99,10 @@ export class NotificationServer {
       return;
     }
     const lifeMs = Math.min(Math.max(expiresAt - Date.now(), 0), longestTimerMs);
-    const expiry = setTimeout(() => session.close(closeCodes.expired, 'The token has expired; connect again with a new one'), lifeMs);
+    const expiry = setTimeout(
+      () => session.close(closeCodes.expired, 'The token has expired; connect again with a new one'),
+      lifeMs,
+    );
     client.on('close', () => {
       clearTimeout(expiry);
       feed.hub.remove(session);

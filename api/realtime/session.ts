@@ -125,7 +125,11 @@ export class Session {
 
   async #drained(): Promise<void> {
     if (this.#socket.bufferedAmount <= drainedBytes) return;
-    for (const deadline = Date.now() + drainTimeoutMs; this.open && this.#socket.bufferedAmount > drainedBytes; await sleep(10)) {
+    for (
+      const deadline = Date.now() + drainTimeoutMs;
+      this.open && this.#socket.bufferedAmount > drainedBytes;
+      await sleep(10)
+    ) {
       if (Date.now() > deadline) this.close(closeCodes.tooSlow, tooSlowReason);
     }
   }

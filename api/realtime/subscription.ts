@@ -15,7 +15,11 @@ function listOf(item: z.ZodType<string, string>) {
 /** The query of `/ws/notifications`. Lists are separated by commas. */
 export const notificationQuery = z.strictObject({
   access_token: z.string().optional().meta({ description: 'The bearer token, where no header can be sent' }),
-  last_id: z.string().max(4_096).optional().meta({ description: 'The id of the last message seen: everything after it follows' }),
+  last_id: z
+    .string()
+    .max(4_096)
+    .optional()
+    .meta({ description: 'The id of the last message seen: everything after it follows' }),
   entity_type: listOf(entityTypeSchema).optional().meta({ description: 'Only entities of these types' }),
   metadata_id: listOf(metadataIdSchema).optional().meta({ description: 'Only these entities' }),
   types: listOf(z.enum(['update', 'impact'], { error: 'must be update or impact' }))
@@ -41,7 +45,9 @@ export function parseConnect(parameters: URLSearchParams): ConnectRequest {
   const names = [...parameters.keys()];
   const doubled = names.find((name, index) => names.indexOf(name) !== index);
   if (doubled !== undefined) {
-    throw new InvalidInput(`The query parameter ${doubled} is given more than once`, [{ field: doubled, detail: 'may be given once' }]);
+    throw new InvalidInput(`The query parameter ${doubled} is given more than once`, [
+      { field: doubled, detail: 'may be given once' },
+    ]);
   }
   const parsed = notificationQuery.safeParse(Object.fromEntries(parameters));
   if (!parsed.success) throw invalidInput(parsed.error, 'query');

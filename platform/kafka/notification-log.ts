@@ -128,14 +128,18 @@ export class LiveLog {
       for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
         const known = this.#positionsOf(topic);
         // A partition that is new since the start has been seen by nobody: from its first message.
-        for (const partition of partitions) consumer.seek({ topic, partition, offset: String((known[partition] ??= 0)) });
+        for (const partition of partitions)
+          consumer.seek({ topic, partition, offset: String((known[partition] ??= 0)) });
       }
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.#joined = false;
       if (payload.restart || this.#stopping) return;
       logger.error({ err: payload.error }, 'the notification consumer stopped; a new one takes over');
-      setTimeout(() => void this.#run().catch((error: unknown) => logger.error({ err: error }, 'no new consumer')), restartMs);
+      setTimeout(
+        () => void this.#run().catch((error: unknown) => logger.error({ err: error }, 'no new consumer')),
+        restartMs,
+      );
     });
     await consumer.connect();
     await consumer.subscribe({ topics: [...notificationTopics, topics.receipts], fromBeginning: false });

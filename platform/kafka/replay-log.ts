@@ -1,7 +1,14 @@
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { LilyError } from '#domain/errors.ts';
 import type { Logger } from '../logger.ts';
-import { copyPositions, isNotificationTopic, notificationTopics, type LogMessage, type NotificationTopic, type Positions } from './notification-log.ts';
+import {
+  copyPositions,
+  isNotificationTopic,
+  notificationTopics,
+  type LogMessage,
+  type NotificationTopic,
+  type Positions,
+} from './notification-log.ts';
 
 export interface ReplayHandler {
   /** Called in order within a partition; `positions` are past the message already. Reading waits for the promise. */
@@ -54,7 +61,10 @@ export class ReplayLog {
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (payload.restart || this.#stopping) return;
       this.#logger.error({ err: payload.error }, 'the replay consumer stopped; a new one takes over');
-      setTimeout(() => void this.start().catch((error: unknown) => this.#logger.error({ err: error }, 'no new consumer')), 1_000);
+      setTimeout(
+        () => void this.start().catch((error: unknown) => this.#logger.error({ err: error }, 'no new consumer')),
+        1_000,
+      );
     });
     await consumer.connect();
     await consumer.subscribe({ topics: [...notificationTopics], fromBeginning: true });
@@ -120,7 +130,9 @@ export class ReplayLog {
   #openPartitions(topic: NotificationTopic): number[] {
     const pass = this.#pass;
     if (pass === undefined) return [];
-    return pass.target[topic].flatMap((end, partition) => ((pass.positions[topic][partition] ?? 0) < end ? [partition] : []));
+    return pass.target[topic].flatMap((end, partition) =>
+      (pass.positions[topic][partition] ?? 0) < end ? [partition] : [],
+    );
   }
 
   async #take({ batch, isStale, isRunning, heartbeat }: EachBatchPayload): Promise<void> {
@@ -140,7 +152,10 @@ export class ReplayLog {
       pass.movedAt = Date.now();
       if (offset >= end) break;
       const key = message.key?.toString() ?? '';
-      await pass.handler.onMessage({ topic, partition, offset, key, value: message.value ?? Buffer.alloc(0) }, pass.positions);
+      await pass.handler.onMessage(
+        { topic, partition, offset, key, value: message.value ?? Buffer.alloc(0) },
+        pass.positions,
+      );
       if (++count % heartbeatEvery === 0) await heartbeat();
     }
     this.#narrow(topic);

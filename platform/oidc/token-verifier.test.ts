@@ -75,7 +75,13 @@ interface TokenPlan {
 
 const now = (): number => Math.floor(Date.now() / 1_000);
 
-async function token({ key = rsa, claims = {}, header = {}, expires = now() + 300, ...plan }: TokenPlan = {}): Promise<string> {
+async function token({
+  key = rsa,
+  claims = {},
+  header = {},
+  expires = now() + 300,
+  ...plan
+}: TokenPlan = {}): Promise<string> {
   const jwt = new SignJWT({ tenant: 'acme', roles: ['editor', 'juggler'], ...claims })
     .setProtectedHeader({ alg: key.alg, kid: key.kid, ...header })
     .setIssuer(plan.issuer ?? issuer)
@@ -149,7 +155,10 @@ describe('createTokenVerifier', () => {
 
   it.each(refusals)('refuses a token %s', async (_what, make, words) => {
     const refused = verifier()(await make());
-    await expect(refused).rejects.toMatchObject({ code: 'unauthenticated', message: expect.stringMatching(words) as unknown });
+    await expect(refused).rejects.toMatchObject({
+      code: 'unauthenticated',
+      message: expect.stringMatching(words) as unknown,
+    });
   });
 
   it('follows the rotation of keys, and asks again at most once in the cooldown', async () => {

@@ -88,7 +88,8 @@ function verifiedToken(payload: JWTPayload): VerifiedToken {
 
 function refusal(error: unknown, issuer: string, audience: string): unknown {
   if (error instanceof LilyError) return error;
-  if (error instanceof errors.JWTExpired) return refused('The token has expired; ask the identity provider for a new one', error);
+  if (error instanceof errors.JWTExpired)
+    return refused('The token has expired; ask the identity provider for a new one', error);
   if (error instanceof errors.JWTClaimValidationFailed) return refused(claimWords(error, issuer, audience), error);
   if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported) {
     return refused(`The token must be signed with ${algorithms.join(', ')}`, error);
