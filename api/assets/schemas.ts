@@ -72,12 +72,12 @@ const results = z.array(itemResult).meta({ description: 'One for each item, in t
 /** Bodies of requests. */
 export const assetInputs = { IngestBody: ingestBodySchema, ReplaceBody: replaceBodySchema };
 
-/** Bodies of answers. */
 const nextCursor = z
   .string()
   .nullable()
   .meta({ description: 'Give it as `cursor` for the next page; null on the last' });
 
+/** Bodies of answers. */
 export const assetOutputs = {
   Accepted: accepted,
   Applied: applied,

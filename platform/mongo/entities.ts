@@ -1,4 +1,4 @@
-import { MongoBulkWriteError, type Db } from 'mongodb';
+import { MongoBulkWriteError, type Db, type Filter } from 'mongodb';
 import type { Entity, EntityVersion, Json } from '#domain/assets/entity.ts';
 import { collections, type EntityDoc, type EntityVersionDoc } from './collections.ts';
 import { decodeKeys, encodeKeys } from './odd-keys.ts';
@@ -6,6 +6,15 @@ import { duplicatesOnly } from './raw-records.ts';
 import { TenantCollection, type TenantOperation } from './tenant-collection.ts';
 
 export type Entities = ReturnType<typeof entities>;
+
+/** A page of a tenant's entities, in the order of type and qualified name. */
+export interface EntityPage {
+  entityType?: string | undefined;
+  qualifiedName?: string | undefined;
+  /** The last entity of the page before. */
+  after?: { entityType: string; qualifiedName: string } | undefined;
+  limit: number;
+}
 
 /** What came of inserting versions in order. */
 export interface VersionInsert {
@@ -33,6 +42,27 @@ export function entities(db: Db) {
         .find({ _id: { $in: entityIds } })
         .toArray();
       return new Map(found.map((document) => [document._id, entityOf(document)]));
+    },
+
+    /** The tenant's living entities by type and name, behind `after` when that is given. */
+    async list(tenantId: string, page: EntityPage): Promise<Entity[]> {
+      const { entityType, qualifiedName, after, limit } = page;
+      const found = await currentOf(tenantId)
+        .find({
+          deleted: false,
+          ...(entityType !== undefined && { entity_type: entityType }),
+          ...(qualifiedName !== undefined && { qualified_name: qualifiedName }),
+          ...(after !== undefined && {
+            $or: [
+              { entity_type: { $gt: after.entityType } },
+              { entity_type: after.entityType, qualified_name: { $gt: after.qualifiedName } },
+            ],
+          }),
+        } as Filter<EntityDoc>)
+        .sort({ entity_type: 1, qualified_name: 1 })
+        .limit(limit)
+        .toArray();
+      return found.map(entityOf);
     },
 
     /** The version that was in force at the moment; undefined before the entity's first. */
