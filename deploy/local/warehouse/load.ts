@@ -1,13 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, type ClientConfig, escapeIdentifier } from 'pg';
-import { warehouseAccount } from './url.ts';
+import { warehouseAccount, type WarehouseAccount } from './url.ts';
 
 const schemaDir = join(import.meta.dirname, 'schema');
 
 /** Creates the database and loads every file of `schema/` in the order of their names, each in one transaction. */
-export async function loadWarehouse(port: number): Promise<void> {
-  const { database, user, password } = warehouseAccount;
+export async function loadWarehouse(port: number, account: WarehouseAccount = warehouseAccount): Promise<void> {
+  const { database, user, password } = account;
   await withClient({ host: '127.0.0.1', port, user, password, database: 'postgres' }, async (client) => {
     await client.query(`CREATE DATABASE ${escapeIdentifier(database)}`);
   });

@@ -84,27 +84,28 @@ class Resolver {
     const steps: Step[] = [{ kind: 'output', scope, resno }];
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
       if (step.kind === 'leaf') leaves.set(`${step.relid}.${step.attnum}`, { relid: step.relid, attnum: step.attnum });
-      else if (step.kind === 'expression') this.#expression(step.value, step.scope, steps);
-      else if (!visited.has(`${step.scope.id}.${step.resno}`)) {
-        visited.add(`${step.scope.id}.${step.resno}`);
-        this.#output(step.scope, step.resno, steps);
+      else if (step.kind === 'expression') this.#expression(step.value, step.scope, steps, step.field);
+      else {
+        const key = `${step.scope.id}.${step.resno}.${step.field ?? ''}`;
+        if (!visited.has(key)) this.#output(step.scope, step.resno, steps, step.field);
+        visited.add(key);
       }
     }
     return [...leaves.values()].sort((a, b) => a.relid - b.relid || a.attnum - b.attnum);
   }
 
-  #output(scope: Scope, resno: number, steps: Step[]): void {
+  #output(scope: Scope, resno: number, steps: Step[], field: number | undefined): void {
     const arms = setArms(scope.query, true);
     if (arms !== undefined) {
-      for (const arm of arms) steps.push({ kind: 'output', scope: this.scope(arm, scope), resno });
+      for (const arm of arms) steps.push(fieldOf({ kind: 'output', scope: this.scope(arm, scope), resno }, field));
       return;
     }
     const entry = targetList(scope.query).find((candidate) => integerField(candidate, 'resno') === resno);
     if (entry === undefined) throw new NodeTreeError(`a query has no output column ${resno}`);
-    steps.push({ kind: 'expression', scope, value: entry.fields.get('expr') ?? null });
+    steps.push(fieldOf({ kind: 'expression', scope, value: entry.fields.get('expr') ?? null }, field));
   }
 
-  #expression(value: TreeValue, scope: Scope, steps: Step[]): void {
+  #expression(value: TreeValue, scope: Scope, steps: Step[], field: number | undefined): void {
     if (Array.isArray(value)) {
       for (const item of value)
         if (typeof item === 'object' && item !== null) steps.push({ kind: 'expression', scope, value: item });
@@ -113,15 +114,16 @@ class Resolver {
     if (!isNode(value)) return;
     switch (value.tag) {
       case 'VAR':
-        this.#variable(value, integerField(value, 'varattno'), scope, steps);
+        this.#variable(value, scope, steps, field);
         return;
-      case 'FIELDSELECT': {
-        const arg = nodeOf(value.fields.get('arg'));
-        const ofWholeRow = arg.tag === 'VAR' && integerField(arg, 'varattno') === 0;
-        if (ofWholeRow) this.#variable(arg, integerField(value, 'fieldnum'), scope, steps);
-        else steps.push({ kind: 'expression', scope, value: arg });
+      case 'FIELDSELECT':
+        steps.push({
+          kind: 'expression',
+          scope,
+          value: nodeOf(value.fields.get('arg')),
+          field: integerField(value, 'fieldnum'),
+        });
         return;
-      }
       case 'SUBLINK':
         this.#subLink(value, scope, steps);
         return;
@@ -135,13 +137,16 @@ class Resolver {
     }
   }
 
-  #variable(variable: TreeNode, attnum: number, scope: Scope, steps: Step[]): void {
+  #variable(variable: TreeNode, scope: Scope, steps: Step[], field: number | undefined): void {
     let home: Scope | undefined = scope;
     for (let up = integerField(variable, 'varlevelsup'); up > 0; up--) home = home?.parent;
     if (home === undefined) throw new NodeTreeError('a variable of a query that is not there');
-    const entry = listOf(home.query.fields.get('rtable'))[integerField(variable, 'varno') - 1];
+    const entry = nodeOf(listOf(home.query.fields.get('rtable'))[integerField(variable, 'varno') - 1], 'RANGETBLENTRY');
+    const attnum = integerField(variable, 'varattno');
     const scopeOf = (query: TreeNode, parent: Scope): Scope => this.scope(query, parent);
-    steps.push(...rangeTableColumn(nodeOf(entry, 'RANGETBLENTRY'), attnum, home, scopeOf));
+    // A field of the whole row is a column; a field of a column that holds a row is looked for where that row is made.
+    if (attnum === 0) steps.push(...rangeTableColumn(entry, field ?? 0, home, scopeOf));
+    else steps.push(...rangeTableColumn(entry, attnum, home, scopeOf).map((step) => fieldOf(step, field)));
   }
 
   #subLink(link: TreeNode, scope: Scope, steps: Step[]): void {
@@ -162,6 +167,10 @@ class Resolver {
       steps.push({ kind: 'expression', scope, value: scope.query.fields.get(field) ?? null });
     }
   }
+}
+
+function fieldOf(step: Step, field: number | undefined): Step {
+  return step.kind === 'leaf' || field === undefined ? step : { ...step, field };
 }
 
 function children(node: TreeNode, scope: Scope): Step[] {

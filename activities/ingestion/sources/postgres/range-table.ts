@@ -1,10 +1,13 @@
 import { integerField, isNode, listOf, nodeOf, NodeTreeError, type TreeNode, type TreeValue } from './node-tree.ts';
 import { outputs, type Scope } from './scope.ts';
 
-/** Something on the way from an output column to its sources. */
+/**
+ * Something on the way from an output column to its sources. With `field`, its value is a row, of which only that field
+ * is looked at.
+ */
 export type Step =
-  | { kind: 'output'; scope: Scope; resno: number }
-  | { kind: 'expression'; scope: Scope; value: TreeValue }
+  | { kind: 'output'; scope: Scope; resno: number; field?: number }
+  | { kind: 'expression'; scope: Scope; value: TreeValue; field?: number }
   | { kind: 'leaf'; relid: number; attnum: number };
 
 type ScopeOf = (query: TreeNode, parent: Scope) => Scope;
