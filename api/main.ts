@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '#platform/config.ts';
 import { createKafka } from '#platform/kafka/client.ts';
 import { GroupCommitProducer } from '#platform/kafka/producer.ts';
@@ -31,6 +32,8 @@ import { persistently, waitingApp } from './start-up.ts';
 
 /** Longest that requests under way may take once the process is told to end. */
 const shutdownGraceMs = 8_000;
+/** Longest that connections may take to close after that: a server that is down must not hold the process. */
+const closingMs = 5_000;
 
 const config = loadConfig(process.env);
 const logger = createLogger({ logLevel: config.logLevel, service: 'api' });
@@ -58,7 +61,7 @@ const wait = <T>(what: string, attempt: () => Promise<T>): Promise<T> =>
 async function start(): Promise<void> {
   await listen(server, config.api.port, config.api.host);
   logger.info({ host: config.api.host, port: config.api.port, instance: instanceId }, 'listening');
-  const flowing = wait('Kafka (notifications)', () => feed.start());
+  void letNotificationsFlow();
   const [mongo, temporal] = await Promise.all([
     wait('MongoDB', () => connectMongo(config.mongo)),
     wait('Temporal', () => connectTemporal(config.temporal)),
@@ -91,8 +94,16 @@ async function start(): Promise<void> {
     ],
   });
   logger.info('serving');
-  await flowing;
-  logger.info('notifications flow');
+}
+
+/** Sockets are refused with 503 until then; everything else is served all the same. */
+async function letNotificationsFlow(): Promise<void> {
+  try {
+    await wait('Kafka (notifications)', () => feed.start());
+    logger.info('notifications flow');
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+  }
 }
 
 /** Stops accepting, lets what is under way end, and leaves nothing unsent. */
@@ -101,9 +112,10 @@ async function stop(signal: string): Promise<void> {
   logger.info({ signal }, 'ending');
   stopping.abort();
   await Promise.all([closeServer(server, shutdownGraceMs), notifications.close()]);
-  const endings = [producer.close(), feed.stop(), neo4j.close(), probes.close()];
-  for (const ending of await Promise.allSettled(endings)) {
-    if (ending.status === 'rejected') logger.warn({ err: ending.reason as unknown }, 'a connection did not end well');
+  const closings = Promise.allSettled([producer.close(), feed.stop(), neo4j.close(), probes.close()]);
+  const ends = await Promise.race([closings, sleep(closingMs, [])]);
+  for (const end of ends) {
+    if (end.status === 'rejected') logger.warn({ err: end.reason as unknown }, 'a connection did not end well');
   }
   logger.info('ended');
   process.exit(0);

@@ -18,7 +18,9 @@ export function errorHandler(logger: Logger): ErrorRequestHandler {
         method: request.method,
         route: pathOf(request),
       };
-      logger[problem.status === 500 ? 'error' : 'warn']({ ...about, err: thrown }, problem.title);
+      // An outage is no mystery, and comes with every request: its reason is enough.
+      if (problem.status === 500) logger.error({ ...about, err: thrown }, problem.title);
+      else logger.warn({ ...about, reason: reasonOf(thrown) }, problem.title);
     }
     if (response.headersSent) {
       response.destroy();
@@ -63,4 +65,9 @@ function codeOfStatus(status: number): ErrorCode {
   if (status === 413 || status === 415) return status === 413 ? 'body-too-large' : 'unsupported-media-type';
   const codes = Object.keys(errorCatalogue) as ErrorCode[];
   return codes.find((code) => code !== 'malformed-json' && errorCatalogue[code].status === status) ?? 'invalid-input';
+}
+
+function reasonOf(thrown: unknown): string {
+  const { message, cause } = thrown instanceof Error ? thrown : new Error(String(thrown));
+  return cause instanceof Error ? `${message} (${cause.name}: ${cause.message})` : message;
 }

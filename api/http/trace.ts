@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** Ties everything that one request causes together, over processes (W3C Trace Context). */
@@ -14,11 +14,15 @@ const nothing = /^0+$/;
 
 /** Continues the caller's trace; begins one when there is none, or when it cannot be read. */
 export function traceOfRequest(headers: IncomingHttpHeaders): Trace {
-  const random = randomBytes(24).toString('hex');
   const given = headers['traceparent'];
   const match = typeof given === 'string' ? traceparentPattern.exec(given) : null;
   const [, givenTrace = '', givenSpan = '', givenFlags = ''] = match ?? [];
   const usable = match !== null && !nothing.test(givenTrace) && !nothing.test(givenSpan);
-  const traceId = usable ? givenTrace : random.slice(0, 32);
-  return { traceId, traceparent: `00-${traceId}-${random.slice(32)}-${usable ? givenFlags : '01'}` };
+  const traceId = usable ? givenTrace : randomHex();
+  return { traceId, traceparent: `00-${traceId}-${randomHex().slice(0, 16)}-${usable ? givenFlags : '01'}` };
+}
+
+/** 32 hexadecimal digits. Node keeps random bytes for UUIDs at hand, which makes this far cheaper than asking for bytes. */
+function randomHex(): string {
+  return randomUUID().replaceAll('-', '');
 }
