@@ -20,13 +20,15 @@ import { runs } from '#platform/mongo/runs.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
 import { graphWriter } from '#platform/neo4j/graph-writer.ts';
 import { lineage } from '#platform/neo4j/lineage.ts';
+import { sdkLogger } from '#platform/temporal/sdk-logger.ts';
 import { secretBox } from '#platform/secret-box.ts';
 import { serveHealth } from './health.ts';
 import { streamingDoor } from './streaming-door.ts';
 
 const config = loadConfig(process.env);
 const logger = createLogger({ logLevel: config.logLevel, service: 'worker' });
-Runtime.install({ shutdownSignals: [] });
+const temporalLogger = sdkLogger(logger.child({ component: 'temporal' }));
+Runtime.install({ shutdownSignals: [], logger: temporalLogger });
 
 const { client: mongoClient, db } = await connectMongo(config.mongo);
 const neo4j = connectNeo4j(config.neo4j);
@@ -37,10 +39,15 @@ const connection = await NativeConnection.connect({ address: config.temporal.add
 const temporal = new Client({ connection, namespace: config.temporal.namespace });
 
 const stores = { rawRecords: rawRecords(db), entities: entities(db), deadLetters: deadLetters(db), runs: runs(db) };
+// Webpack tells its whole story on every start; only what goes wrong is of interest.
+const quiet = sdkLogger(logger.child({ component: 'bundler' }, { level: 'warn' }));
 const common = {
   connection,
   namespace: config.temporal.namespace,
-  workflowBundle: await bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) }),
+  workflowBundle: await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    logger: quiet,
+  }),
   maxCachedWorkflows: 200,
   shutdownGraceTime: '10 seconds',
 };

@@ -85,9 +85,11 @@ export function entities(db: Db) {
       return found.map(versionOf);
     },
 
-    async newestVersion(tenantId: string, entityId: string): Promise<EntityVersion | undefined> {
-      const document = await versionsOf(tenantId).findOne(historyOf(entityId), { sort: { _id: -1 } });
-      return document === null ? undefined : versionOf(document);
+    /** The entity's history from a version on, in order. */
+    async versionsFrom(tenantId: string, entityId: string, version: number): Promise<EntityVersion[]> {
+      const filter = { _id: { $gte: versionId(entityId, version), $lt: `${entityId};` } };
+      const found = await versionsOf(tenantId).find(filter).sort({ _id: 1 }).toArray();
+      return found.map(versionOf);
     },
 
     /** The versions that a batch has made, each entity's in order. */
