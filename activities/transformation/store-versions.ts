@@ -2,6 +2,7 @@ import type { Entity, EntityVersion, Json } from '#domain/assets/entity.ts';
 import type { DeadLetter } from '#domain/transformation/dead-letter.ts';
 import type { DeadLetters } from '#platform/mongo/dead-letters.ts';
 import type { Entities } from '#platform/mongo/entities.ts';
+import { remainingAfter } from './earlier-attempt.ts';
 import { entityAsOf, planVersions, type VersionPlan } from './plan-versions.ts';
 import { deadLetter, type PreparedRecord } from './prepare.ts';
 
@@ -10,7 +11,7 @@ export interface StoreDeps {
     Entities,
     | 'getMany'
     | 'versionsOfBatch'
-    | 'newestVersion'
+    | 'versionsFrom'
     | 'insertVersions'
     | 'closePredecessors'
     | 'putCurrent'
@@ -38,10 +39,10 @@ interface Batch {
 export async function storeVersions(deps: StoreDeps, batch: Batch, records: PreparedRecord[]): Promise<StoreOutcome> {
   const earlier = await deps.entities.versionsOfBatch(batch.tenantId, batch.batchId);
   const bases = await readBases(deps, batch, records, earlier);
-  const done = new Set(earlier.map((version) => version.record_id));
-  const open = records.filter((record) => !done.has(record.recordId));
+  const { open, refused } = remainingAfter(records, earlier);
   const { claimed, letters, statistics } = await claimVersions(deps, batch, bases, open);
 
+  for (const { record, found } of refused) letters.push(mismatch(batch.batchId, record, found));
   const versions = [...earlier, ...claimed];
   await Promise.all([
     deps.deadLetters.put(batch.tenantId, letters),
@@ -68,6 +69,18 @@ async function readBases(
   return bases;
 }
 
+/**
+ * The batch's own version stands where this attempt was about to insert it: an attempt that ran out of time is still
+ * writing, or an insert was repeated whose answer was lost. The next attempt begins with all that is there by then.
+ */
+class ConcurrentAttempt extends Error {
+  override readonly name = 'ConcurrentAttempt';
+
+  constructor(batchId: string) {
+    super(`another attempt is writing the versions of batch ${batchId}`);
+  }
+}
+
 interface Claims {
   claimed: EntityVersion[];
   letters: DeadLetter[];
@@ -92,19 +105,14 @@ async function claimVersions(
     const { inserted, taken } = await deps.entities.insertVersions(tenantId, versions);
     const mine = versions.slice(0, inserted);
     let decided = records.length;
+    claims.claimed.push(...mine);
+    for (const version of mine) bases.set(version.entity_id, entityAsOf(version));
     if (taken !== undefined) {
       decided = records.findIndex((record) => record.recordId === taken.record_id);
-      const newest = await deps.entities.newestVersion(tenantId, taken.entity_id);
+      const standing = await deps.entities.versionsFrom(tenantId, taken.entity_id, taken.version);
+      if (standing.some((version) => version.batch_id === batchId)) throw new ConcurrentAttempt(batchId);
+      const newest = standing.at(-1);
       if (newest !== undefined) bases.set(taken.entity_id, entityAsOf(newest));
-      // A driver repeats an insert whose answer was lost: then the version that stands there is this batch's own.
-      if (newest?.record_id === taken.record_id) {
-        mine.push(taken);
-        decided += 1;
-      }
-    }
-    claims.claimed.push(...mine);
-    for (const version of mine) {
-      if (version.entity_id !== taken?.entity_id) bases.set(version.entity_id, entityAsOf(version));
     }
     settle(claims, plan, new Set(records.slice(0, decided)), batchId);
     records = records.slice(decided);
@@ -118,10 +126,13 @@ function settle(claims: Claims, plan: VersionPlan, decided: ReadonlySet<Prepared
     if (decided.has(record) && statistics !== undefined) claims.statistics.set(record.entityId, statistics);
   }
   for (const { record, found } of plan.mismatched) {
-    if (!decided.has(record)) continue;
-    const detail = `If-Match asked for version ${record.expectedVersion}, but the entity is at version ${found}`;
-    claims.letters.push(deadLetter(record.tenantId, record.recordId, batchId, 'version-mismatch', detail));
+    if (decided.has(record)) claims.letters.push(mismatch(batchId, record, found));
   }
+}
+
+function mismatch(batchId: string, record: PreparedRecord, found: number): DeadLetter {
+  const detail = `If-Match asked for version ${record.expectedVersion}, but the entity is at version ${found}`;
+  return deadLetter(record.tenantId, record.recordId, batchId, 'version-mismatch', detail);
 }
 
 function newestEntities(versions: EntityVersion[]): (Entity & { record_id: string })[] {
