@@ -64,7 +64,7 @@ export class PartitionConsumer {
   /** Moves a fetched batch into its lane and lets Kafka go on; waits, with heartbeats, while the lane is full. */
   async #take({ batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> {
     const lane = this.#laneOf(batch.partition);
-    while (lane.depth > laneBatches * this.#options.batchRecords) {
+    while (lane.isFuller(laneBatches * this.#options.batchRecords)) {
       if (!isRunning() || isStale() || this.#lanes.get(batch.partition) !== lane) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
       await heartbeat();

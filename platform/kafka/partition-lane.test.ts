@@ -74,6 +74,15 @@ describe('PartitionLane', () => {
     expect(log).toEqual(['process 0-5', 'commit 6', 'process 6-8', 'commit 9']);
   });
 
+  it('takes more than usual while it waits for the rest of a batch, and never processes a part of one', async () => {
+    const { subject, log } = lane({ batchRecords: 1, cut: (from, to) => (from === 0 ? 9 : to) });
+    subject.add(recordsFrom(0, 7));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(subject.isFuller(3)).toBe(false);
+    subject.add(recordsFrom(8, 9));
+    await vi.waitFor(() => expect(log).toEqual(['process 0-9', 'commit 10']));
+  });
+
   it('commits nothing after it was closed: the partition may be somebody else’s', async () => {
     const { subject, log, gate } = lane();
     let open = (): void => {};

@@ -34,7 +34,7 @@ export interface LaneOptions {
 
 const firstRetryMs = 250;
 const lastRetryMs = 15_000;
-/** How long a lane waits for the rest of a batch that was cut before; then it goes on with what there is. */
+/** How long a lane waits for the rest of a batch that was cut before until it says so. */
 const restOfBatchMs = 10_000;
 
 /**
@@ -46,14 +46,16 @@ export class PartitionLane {
   #records: KafkaRecord[] = [];
   #closed = false;
   #running = false;
+  #waitsForRest = false;
   #wake: (() => void) | undefined;
 
   constructor(options: LaneOptions) {
     this.#options = options;
   }
 
-  get depth(): number {
-    return this.#records.length;
+  /** Whether more than `limit` records wait. Never while the lane needs more to go on at all. */
+  isFuller(limit: number): boolean {
+    return this.#records.length > limit && !this.#waitsForRest;
   }
 
   add(records: KafkaRecord[]): void {
@@ -104,12 +106,21 @@ export class PartitionLane {
     this.#records.splice(0, batch.length);
   }
 
-  /** A batch that was cut before a crash may be longer than what has been fetched since. */
+  /**
+   * A batch that was cut before a crash may be longer than what has been fetched since. It is never processed in part: its
+   * workflow runs once, so the records that came later would be taken for done.
+   */
   async #untilHas(offset: number): Promise<void> {
-    const deadline = Date.now() + restOfBatchMs;
-    while (!this.#closed && (this.#records.at(-1)?.offset ?? 0) < offset && Date.now() < deadline) {
-      await this.#sleep(deadline - Date.now());
+    const has = (): boolean => (this.#records.at(-1)?.offset ?? 0) >= offset;
+    this.#waitsForRest = !has();
+    for (let startedAt = Date.now(); !this.#closed && !has(); ) {
+      await this.#sleep(restOfBatchMs);
+      if (Date.now() - startedAt < restOfBatchMs) continue;
+      const { logger, partition } = this.#options;
+      logger.warn({ partition, at: this.#records.at(-1)?.offset, to: offset }, 'waiting for the rest of a batch that was cut before');
+      startedAt = Date.now();
     }
+    this.#waitsForRest = false;
   }
 
   #sleep(ms: number): Promise<void> {
