@@ -77,6 +77,38 @@ function sleep(ms) {
   return new Promise((wake) => setTimeout(wake, ms));
 }
 
+/**
+ * Installs what package-lock.json says. `npm ci` refuses a lock that lacks a package for another platform, which happens
+ * where the registry in use does not have it; `npm install --no-save` keeps to the same versions and does not refuse.
+ *
+ * @returns what went wrong, or undefined
+ */
+function installDependencies() {
+  const strict = npm('ci');
+  if (strict === undefined) return undefined;
+  const lenient = npm('install', '--no-save');
+  return lenient === undefined ? undefined : strict;
+}
+
+/** Runs npm quietly; its stdout is not ours to use. Returns the first thing that it complained about. */
+function npm(...args) {
+  const command = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const result = spawnSync(command, [...args, '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: CHECKOUT,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 64_000_000,
+    env: { ...process.env, NODE_ENV: 'development' },
+  });
+  if (result.error) return `npm cannot be run: ${result.error.message}`;
+  if (result.status === 0) return existsSync(NODE) ? undefined : 'npm left no Node in node_modules';
+  const complaint = result.stderr.split('\n').map((line) => line.replace(/^npm (error|ERR!)\s*/, ''));
+  return (
+    complaint.find((line) => line !== '' && !line.startsWith('code ')) ??
+    `npm ${args[0]} ended with ${result.status ?? result.signal}`
+  );
+}
+
 async function install() {
   let told = false;
   while (!tryLock()) {
@@ -88,18 +120,11 @@ async function install() {
   process.once('exit', release);
   if (!isInstalled()) {
     const startedAt = Date.now();
-    process.stderr.write('Installing the npm dependencies (npm ci); this takes a minute the first time…\n');
-    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-    // npm's own output goes to stderr as well: stdout belongs to the script.
-    const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-      cwd: CHECKOUT,
-      stdio: ['ignore', 2, 2],
-      env: { ...process.env, NODE_ENV: 'development' },
-    });
-    if (result.status !== 0 || !existsSync(NODE)) {
-      const reason = result.error ? result.error.message : `npm ci ended with ${result.status ?? result.signal}`;
+    process.stderr.write('Installing the npm dependencies; this takes a minute the first time…\n');
+    const problem = installDependencies();
+    if (problem !== undefined) {
       process.stderr.write(
-        `The npm dependencies could not be installed (${reason}); mend that and run the command again.\n`,
+        `The npm dependencies could not be installed (${problem}): mend that and run the command again.\n`,
       );
       process.exit(1);
     }
