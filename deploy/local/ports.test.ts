@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parsePortOffset, parseStackName, planPorts, STACK_NAMES } from './ports.ts';
+import { parsePortOffset, parseStackName, planPorts, STACK_NAMES, SUGGESTED_OFFSET } from './ports.ts';
+import { takenPortsMessage } from './process/port-check.ts';
 
 describe('the port plan', () => {
   test('gives the dev stack the documented ports', () => {
@@ -46,4 +47,11 @@ describe('what the user says', () => {
       'There is no stack named "prod"; the stacks are dev, test, chaos, bench.',
     );
   });
+});
+
+test('the offset that is suggested for a second checkout collides with no stack of the first', () => {
+  const first = new Set(STACK_NAMES.flatMap((stack) => Object.values(planPorts(stack))));
+  const second = STACK_NAMES.flatMap((stack) => Object.values(planPorts(stack, SUGGESTED_OFFSET)));
+  expect(second.filter((port) => first.has(port))).toEqual([]);
+  expect(takenPortsMessage([{ port: 1, purpose: 'x' }])).toContain(`LILY_PORT_OFFSET=${SUGGESTED_OFFSET}`);
 });

@@ -21,6 +21,9 @@ export type PortName = keyof typeof BASE_PORTS;
 export type Ports = Readonly<Record<PortName, number>>;
 
 const STACK_OFFSETS: Readonly<Record<StackName, number>> = { dev: 0, test: 100, chaos: 200, bench: 300 };
+/** An offset that moves a second checkout out of the way of all stacks of the first. */
+export const SUGGESTED_OFFSET = 5000;
+
 const HIGHEST_PORT = 65_535;
 
 /**

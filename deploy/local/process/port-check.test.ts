@@ -13,7 +13,7 @@ test.each(['127.0.0.1', '0.0.0.0'])('a port that is listened on at %s is named, 
   const { port, close } = await listen(host);
   try {
     await expect(requireFreePorts([{ port, purpose: 'Kafka' }])).rejects.toThrow(
-      `Port ${port} (Kafka) is already used by another program: end that program, or move the whole stack away from it, for example with LILY_PORT_OFFSET=1000.`,
+      `Port ${port} (Kafka) is already used by another program: end that program, or move the whole stack away from it, for example with LILY_PORT_OFFSET=5000.`,
     );
   } finally {
     await close();

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { StackError } from '../failure.ts';
+import { SUGGESTED_OFFSET } from '../ports.ts';
 
 /** A port that is about to be used, and by what. */
 export interface WantedPort {
@@ -22,7 +23,7 @@ export function takenPortsMessage(taken: readonly WantedPort[]): string {
   const [noun, verb, it] = taken.length === 1 ? ['Port', 'is', 'it'] : ['Ports', 'are', 'them'];
   return (
     `${noun} ${list} ${verb} already used by another program: end that program, ` +
-    `or move the whole stack away from ${it}, for example with LILY_PORT_OFFSET=1000.`
+    `or move the whole stack away from ${it}, for example with LILY_PORT_OFFSET=${SUGGESTED_OFFSET}.`
   );
 }
 

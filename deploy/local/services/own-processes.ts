@@ -29,7 +29,7 @@ export const oidc: Service = {
 
 export const warehouse: Service = {
   name: 'warehouse',
-  title: 'Warehouse (PostgreSQL)',
+  title: 'Warehouse',
   after: [],
   ports: ['warehouse'],
   entry: WAREHOUSE_ENTRY,
