@@ -20,12 +20,10 @@ export class NotificationFeed {
   readonly #live: LiveLog;
   readonly #replay: ReplayLog;
   readonly #resumption: Resumption;
-  readonly #replayGroup: string;
   #started = { live: false, replay: false };
 
   constructor(kafka: ReturnType<typeof createKafka>, { instanceId, logger, onReceipt }: FeedOptions) {
-    const groupId = `lily-api-${instanceId}`;
-    this.#replayGroup = `${groupId}-replay`;
+    const groupPrefix = `lily-api-${instanceId}`;
     const listener = {
       onMessage: (message: Parameters<Hub['publish']>[0]) => this.hub.publish(message, this.#live.positions),
       onGap: () => {
@@ -33,8 +31,8 @@ export class NotificationFeed {
       },
       onReceipt: (value: Buffer) => onReceipt(JSON.parse(value.toString()) as Receipt),
     };
-    this.#live = new LiveLog(kafka, { groupId, instanceId, listener, logger });
-    this.#replay = new ReplayLog(kafka, this.#replayGroup, logger);
+    this.#live = new LiveLog(kafka, { groupPrefix, instanceId, listener, logger });
+    this.#replay = new ReplayLog(kafka, `${groupPrefix}-replay`, logger);
     this.#resumption = new Resumption(this.#live, this.#replay, logger);
   }
 
@@ -69,7 +67,7 @@ export class NotificationFeed {
   async stop(): Promise<void> {
     this.#started = { live: false, replay: false };
     await this.#replay.stop();
-    await this.#live.deleteGroup(this.#replayGroup);
+    await this.#live.deleteGroup(this.#replay.groupId);
     await this.#live.stop();
   }
 }

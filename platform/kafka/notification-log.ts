@@ -1,6 +1,7 @@
 import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { topics } from '#domain/topics.ts';
 import type { Logger } from '../logger.ts';
+import { LastingConsumer } from './lasting-consumer.ts';
 
 /** The topics that people are notified from. */
 export const notificationTopics = [topics.changes, topics.impacts] as const;
@@ -37,34 +38,37 @@ export interface LiveListener {
 }
 
 export interface LiveLogOptions {
-  /** The consumer group: one an instance, so that every instance sees everything. */
-  groupId: string;
+  /** The consumer groups begin with this: they are an instance's own, so that every instance sees everything. */
+  groupPrefix: string;
   /** Key of the receipts that are ours. */
   instanceId: string;
   listener: LiveListener;
   logger: Logger;
 }
 
-const restartMs = 1_000;
-
 /**
  * Follows the notification topics, and the receipts, from now on. Offsets are kept here and never committed: they outlive
  * lost connections and rebalances, and the group leaves nothing behind.
  */
 export class LiveLog {
-  readonly #kafka: Kafka;
   readonly #options: LiveLogOptions;
   readonly #admin: Admin;
+  readonly #consumer: LastingConsumer;
   readonly #positions = emptyPositions();
   #receipts: number[] = [];
-  #consumer: Consumer | undefined;
-  #joined = false;
-  #stopping = false;
 
   constructor(kafka: Kafka, options: LiveLogOptions) {
-    this.#kafka = kafka;
     this.#options = options;
     this.#admin = kafka.admin();
+    this.#consumer = new LastingConsumer(kafka, {
+      groupPrefix: options.groupPrefix,
+      topics: [...notificationTopics, topics.receipts],
+      fromBeginning: false,
+      maxWaitMs: 500,
+      onJoin: (consumer, assignment) => this.#seek(consumer, assignment),
+      onBatch: async (payload) => this.#take(payload),
+      logger: options.logger,
+    });
   }
 
   /** The live positions themselves: they move with every message, so copy what you keep. */
@@ -74,7 +78,7 @@ export class LiveLog {
 
   /** Whether messages flow, as far as is known. */
   get joined(): boolean {
-    return this.#joined;
+    return this.#consumer.consumer !== undefined;
   }
 
   /** Begins at the present end of the topics. Rejects when Kafka is not reachable; call it again then. */
@@ -83,7 +87,7 @@ export class LiveLog {
     const { high } = await this.bounds();
     Object.assign(this.#positions, high);
     this.#receipts = (await offsets(this.#admin, topics.receipts)).map((partition) => partition.high);
-    await this.#run();
+    await this.#consumer.start();
   }
 
   /** What Kafka holds: from the oldest offset that it keeps to the next that it will give. */
@@ -100,10 +104,8 @@ export class LiveLog {
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#joined = false;
-    await this.#consumer?.disconnect();
-    await this.deleteGroup(this.#options.groupId);
+    await this.#consumer.stop();
+    await this.deleteGroup(this.#consumer.groupId);
     await this.#admin.disconnect();
   }
 
@@ -113,37 +115,12 @@ export class LiveLog {
     });
   }
 
-  async #run(): Promise<void> {
-    const { groupId, logger } = this.#options;
-    const consumer = this.#kafka.consumer({
-      groupId,
-      sessionTimeout: 30_000,
-      maxWaitTimeInMs: 500,
-      allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 200, maxRetryTime: 3_000, retries: 20, restartOnFailure: async () => !this.#stopping },
-    });
-    this.#consumer = consumer;
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      this.#joined = true;
-      for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
-        const known = this.#positionsOf(topic);
-        // A partition that is new since the start has been seen by nobody: from its first message.
-        for (const partition of partitions)
-          consumer.seek({ topic, partition, offset: String((known[partition] ??= 0)) });
-      }
-    });
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      this.#joined = false;
-      if (payload.restart || this.#stopping) return;
-      logger.error({ err: payload.error }, 'the notification consumer stopped; a new one takes over');
-      setTimeout(
-        () => void this.#run().catch((error: unknown) => logger.error({ err: error }, 'no new consumer')),
-        restartMs,
-      );
-    });
-    await consumer.connect();
-    await consumer.subscribe({ topics: [...notificationTopics, topics.receipts], fromBeginning: false });
-    await consumer.run({ autoCommit: false, eachBatch: async (payload) => this.#take(payload) });
+  #seek(consumer: Consumer, assignment: Record<string, number[]>): void {
+    for (const [topic, partitions] of Object.entries(assignment)) {
+      const known = this.#positionsOf(topic);
+      // A partition that is new since the start has been seen by nobody: from its first message.
+      for (const partition of partitions) consumer.seek({ topic, partition, offset: String((known[partition] ??= 0)) });
+    }
   }
 
   #positionsOf(topic: string): number[] {

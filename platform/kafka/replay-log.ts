@@ -1,6 +1,7 @@
-import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import type { EachBatchPayload, Kafka } from 'kafkajs';
 import { LilyError } from '#domain/errors.ts';
 import type { Logger } from '../logger.ts';
+import { LastingConsumer } from './lasting-consumer.ts';
 import {
   copyPositions,
   isNotificationTopic,
@@ -35,46 +36,32 @@ const heartbeatEvery = 500;
  * member that holds all of them paused, and lets it read on demand. One pass at a time; offsets are never committed.
  */
 export class ReplayLog {
-  readonly #kafka: Kafka;
-  readonly #groupId: string;
-  readonly #logger: Logger;
-  #consumer: Consumer | undefined;
+  readonly #consumer: LastingConsumer;
   #pass: Pass | undefined;
-  #stopping = false;
 
-  constructor(kafka: Kafka, groupId: string, logger: Logger) {
-    this.#kafka = kafka;
-    this.#groupId = groupId;
-    this.#logger = logger;
+  constructor(kafka: Kafka, groupPrefix: string, logger: Logger) {
+    this.#consumer = new LastingConsumer(kafka, {
+      groupPrefix,
+      topics: notificationTopics,
+      fromBeginning: true,
+      maxWaitMs: idleWaitMs,
+      onJoin: () => this.#arm(),
+      onBatch: (payload) => this.#take(payload),
+      logger,
+    });
   }
 
-  async start(): Promise<void> {
-    const consumer = this.#kafka.consumer({
-      groupId: this.#groupId,
-      sessionTimeout: 30_000,
-      maxWaitTimeInMs: idleWaitMs,
-      allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 200, maxRetryTime: 3_000, retries: 20, restartOnFailure: async () => !this.#stopping },
-    });
-    this.#consumer = consumer;
-    consumer.on(consumer.events.GROUP_JOIN, () => this.#arm());
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      if (payload.restart || this.#stopping) return;
-      this.#logger.error({ err: payload.error }, 'the replay consumer stopped; a new one takes over');
-      setTimeout(
-        () => void this.start().catch((error: unknown) => this.#logger.error({ err: error }, 'no new consumer')),
-        1_000,
-      );
-    });
-    await consumer.connect();
-    await consumer.subscribe({ topics: [...notificationTopics], fromBeginning: true });
-    await consumer.run({ autoCommit: false, eachBatch: (payload) => this.#take(payload) });
+  get groupId(): string {
+    return this.#consumer.groupId;
+  }
+
+  start(): Promise<void> {
+    return this.#consumer.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
     this.#pass?.end(new LilyError('unavailable', 'This instance is shutting down'));
-    await this.#consumer?.disconnect();
+    await this.#consumer.stop();
   }
 
   /** Reads everything from `from` up to, not including, `target`. @throws LilyError `unavailable` when nothing comes for long. */
@@ -100,12 +87,12 @@ export class ReplayLog {
     }
   }
 
-  /** Points the consumer to where the pass is, and lets only that be read. Before it has joined a group there is nothing to point. */
+  /** Points the consumer to where the pass is, and lets only that be read. While no group is joined, joining one arms again. */
   #arm(): void {
     for (const topic of notificationTopics) {
       for (const partition of this.#openPartitions(topic)) {
         const offset = String(this.#pass?.positions[topic][partition] ?? 0);
-        this.#whenJoined((consumer) => consumer.seek({ topic, partition, offset }));
+        this.#consumer.consumer?.seek({ topic, partition, offset });
       }
       this.#narrow(topic);
     }
@@ -114,17 +101,8 @@ export class ReplayLog {
   /** Lets only the partitions be read that the pass has not finished. (Pausing one partition would resume the others.) */
   #narrow(topic: NotificationTopic): void {
     const partitions = this.#openPartitions(topic);
-    this.#whenJoined((consumer) => consumer.pause([{ topic }]));
-    if (partitions.length > 0) this.#whenJoined((consumer) => consumer.resume([{ topic, partitions }]));
-  }
-
-  /** kafkajs refuses while it has no group; joining one arms again. */
-  #whenJoined(act: (consumer: Consumer) => void): void {
-    try {
-      if (this.#consumer !== undefined) act(this.#consumer);
-    } catch (error) {
-      this.#logger.debug({ err: error }, 'the replay consumer has no group yet');
-    }
+    this.#consumer.consumer?.pause([{ topic }]);
+    if (partitions.length > 0) this.#consumer.consumer?.resume([{ topic, partitions }]);
   }
 
   #openPartitions(topic: NotificationTopic): number[] {
