@@ -75,7 +75,7 @@ describe('prepareIngest', () => {
 describe('an array of records', () => {
   const submit = (receipt?: Partial<Receipt>) => async (records: { recordId: string }[]) =>
     records.map(({ recordId }) =>
-      receipt === undefined ? undefined : ({ recordId, workflowId: 'w', outcome: 'created', ...receipt } as Receipt),
+      receipt === undefined ? undefined : { recordId, workflowId: 'w', outcome: 'created' as const, ...receipt },
     );
 
   it('takes the good ones, and says of the others why not, in order', async () => {

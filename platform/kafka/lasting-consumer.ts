@@ -57,7 +57,7 @@ export class LastingConsumer {
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       if (this.#consumer !== consumer) return;
       this.#joined = true;
-      onJoin(consumer, payload.memberAssignment as Record<string, number[]>);
+      onJoin(consumer, payload.memberAssignment);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (this.#consumer === consumer) void this.#takeOver(payload.error);

@@ -136,6 +136,7 @@ describe('/ws/notifications', () => {
     await listener.until((messages) => messages[1]?.type === 'gap');
     const id = await ingest(api, 'after the gap');
     await listener.until(() => listener.changes.includes(`${id}:1`));
+    expect(listener.messages.map(({ type }) => type).slice(0, 2)).toEqual(['hello', 'gap']);
     for (const each of [before, listener]) each.close();
   });
 });

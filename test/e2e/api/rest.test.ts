@@ -139,7 +139,7 @@ describe('/metadata/{id}', () => {
         }),
       ),
     );
-    expect(race.map(({ status }) => status).toSorted()).toEqual([200, 412]);
+    expect(race.map(({ status }) => String(status)).toSorted()).toEqual(['200', '412']);
     expect((await api('GET', `/metadata/${id}`)).body['version']).toBe(2);
   });
 
