@@ -144,7 +144,7 @@ async function findStopped(context: StackContext, services: readonly ServiceName
 }
 
 async function requireTools(services: readonly ServiceName[]): Promise<void> {
-  const tools = (await Promise.all(services.map((name) => SERVICES[name].tools?.() ?? []))).flat();
+  const tools = (await Promise.all(services.map(async (name) => (await SERVICES[name].tools?.()) ?? []))).flat();
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   for (const tool of byName.values()) await requireTool(tool);
 }

@@ -89,7 +89,7 @@ describe('the services', () => {
 
   test('do not wait for each other in a circle', () => {
     const visit = (name: string, path: readonly string[]): void => {
-      expect(path, `${[...path, name].join(' -> ')}`).not.toContain(name);
+      expect(path, [...path, name].join(' -> ')).not.toContain(name);
       for (const other of Object.keys(compose.services[name]?.depends_on ?? {})) visit(other, [...path, name]);
     };
     for (const [name] of services) visit(name, []);
