@@ -4,7 +4,7 @@ import { reportFailure, StackError } from './failure.ts';
 import { STACK_NAMES } from './ports.ts';
 import { openProgressView } from './progress.ts';
 import { SERVICE_NAMES, type StepName } from './services/service.ts';
-import { openStack, type ServiceStatus, type Stack } from './stack.ts';
+import { isStackUp, openStack, type ServiceStatus, type Stack } from './stack.ts';
 import { addressTable, statusTable } from './tables.ts';
 
 interface StackOption {
@@ -40,11 +40,16 @@ program
   .option(...STACK_FLAG)
   .option('--all', 'every stack of this checkout')
   .action(async (options: StackOption & { all?: boolean }) => {
-    const names = options.all ? STACK_NAMES : [openStack(options.stack).name];
+    const { name: named } = openStack(options.stack);
+    const others = STACK_NAMES.filter((name) => name !== named && isStackUp(name));
+    const names = options.all ? [named, ...others] : [named];
     for (const name of names) {
       const ended = await withProgress((onProgress) => openStack(name).down(onProgress));
       process.stdout.write(ended.length > 0 ? `The stack ${name} is down.\n` : `The stack ${name} was not up.\n`);
     }
+    const left = others.filter((name) => !names.includes(name));
+    if (left.length > 0)
+      process.stdout.write(`Still up: ${left.join(', ')}; "npm run down -- --all" ends every stack.\n`);
   });
 
 program

@@ -1,9 +1,12 @@
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { bringUp } from './bring-up.ts';
 import { loadContext } from './context.ts';
 import { stackAddresses, type StackAddresses } from './environment.ts';
+import { stackPaths } from './paths.ts';
 import { parseStackName, type StackName } from './ports.ts';
 import { withFileLock } from './process/file-lock.ts';
+import { readLiveProcess } from './process/run-file.ts';
 import { taskProgress, type OnProgress } from './progress.ts';
 import { SERVICE_NAMES, type ServiceName, type StackContext, type StepName } from './services/service.ts';
 import { killService, readServiceStatus, readStatus, startService, stopAll, waitHealthy } from './supervise.ts';
@@ -73,6 +76,12 @@ export function openStack(name: string = process.env['LILY_STACK'] ?? 'dev'): St
 export function defaultSteps(stack: StackName): StepName[] {
   const services = SERVICE_NAMES.filter((name) => name !== 'warehouse' || stack === 'dev');
   return [...services, 'setup'];
+}
+
+/** Whether any process of a stack runs. Leaves no trace of a stack that was never opened. */
+export function isStackUp(name: StackName): boolean {
+  const { run } = stackPaths(name);
+  return existsSync(run) && readdirSync(run).some((file) => readLiveProcess(join(run, file)) !== undefined);
 }
 
 async function bringDown(context: StackContext, onProgress: OnProgress): Promise<ServiceName[]> {
