@@ -7,6 +7,7 @@ import {
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import proto from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PropagationActivities } from '#activities/propagation/index.ts';
 import { typedLabels } from '#domain/search-attributes.ts';
@@ -16,6 +17,7 @@ import { fakeTransformation, someCounts, type FakeTransformation } from '#test/s
 import { startTimeSkippingTemporal, type TimeSkippingTemporal } from '#test/support/time-skipping.ts';
 import type { transformBatch } from '#workflows/transformation/transform-batch.ts';
 
+const ABANDON = proto.temporal.api.enums.v1.ParentClosePolicy.PARENT_CLOSE_POLICY_ABANDON;
 const hourMs = 3_600_000;
 const allSteps = ['transformRecords', 'storeEntities', 'linkGraph', 'publishChanges', 'closeBatch'];
 
@@ -58,6 +60,12 @@ async function failureOf(result: Promise<unknown>): Promise<ApplicationFailure> 
   const root = cause instanceof ActivityFailure ? cause.cause : cause;
   if (!(root instanceof ApplicationFailure)) throw error;
   return root;
+}
+
+async function closePolicyOfChild(batch: BatchRef): Promise<unknown> {
+  const { events } = await temporal.client.workflow.getHandle(transformWorkflowId(batch.batchId)).fetchHistory();
+  const initiated = events?.find((event) => event.startChildWorkflowExecutionInitiatedEventAttributes != null);
+  return initiated?.startChildWorkflowExecutionInitiatedEventAttributes?.parentClosePolicy;
 }
 
 describe('transformBatch', () => {
@@ -174,6 +182,8 @@ describe('what follows a batch', () => {
         const child = client.workflow.getHandle(propagationWorkflowId(batch.batchId));
         const { status, type, typedSearchAttributes, parentExecution } = await child.describe();
         expect({ type, status: status.name }).toEqual({ type: 'propagateChanges', status: 'RUNNING' });
+        // The test server does not heed the policy, so its own behaviour would prove nothing.
+        expect(await closePolicyOfChild(batch)).toBe(ABANDON);
         expect(parentExecution?.workflowId).toBe(transformWorkflowId(batch.batchId));
         const labels = typedLabels({ tenant: 'acme', job: 'propagateChanges', source: 'test', subject: batch.batchId });
         for (const { key, value } of labels) expect(typedSearchAttributes.get(key)).toBe(value);
