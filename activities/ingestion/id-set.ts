@@ -1,10 +1,11 @@
 /**
- * A set of metadata ids in 16 bytes an id or less, to hold what a crawl of millions has seen. It keeps the first 60 bits of
- * the digest in each id. Two ids that agree in them count as one, once in 10^12 pairs of a crawl of a million at the most;
- * for its purpose that errs on the safe side, because what was seen is not deleted.
+ * A set of metadata ids in 8 to 22 bytes an id, to hold what a crawl of millions has seen. It keeps the first 60 bits of the
+ * digest in each id. Two ids that agree in them count as one, which among a million of them is to be expected once in two
+ * million crawls; for its purpose that errs on the safe side, because what was seen is not deleted.
  */
 export class IdSet {
-  #slots = new BigUint64Array(1 << 12);
+  /** Two numbers a slot; the second is never 0 in one that is taken. */
+  #slots = new Uint32Array(1 << 12);
   #size = 0;
 
   get size(): number {
@@ -12,39 +13,46 @@ export class IdSet {
   }
 
   add(id: string): void {
-    if (this.#size * 4 > this.#slots.length * 3) this.#grow();
-    if (insert(this.#slots, keyOf(id))) this.#size += 1;
+    if (this.#size * 8 > this.#slots.length * 3) this.#grow();
+    if (insert(this.#slots, upperBits(id), lowerBits(id))) this.#size += 1;
   }
 
   has(id: string): boolean {
-    const key = keyOf(id);
-    return this.#slots[slotOf(this.#slots, key)] === key;
+    const slot = slotOf(this.#slots, upperBits(id), lowerBits(id));
+    return this.#slots[slot + 1] !== 0;
   }
 
   #grow(): void {
-    const larger = new BigUint64Array(this.#slots.length * 2);
-    for (const key of this.#slots) if (key !== 0n) insert(larger, key);
+    const [old, larger] = [this.#slots, new Uint32Array(this.#slots.length * 2)];
+    for (let slot = 0; slot < old.length; slot += 2) {
+      const lower = old[slot + 1] ?? 0;
+      if (lower !== 0) insert(larger, old[slot] ?? 0, lower);
+    }
     this.#slots = larger;
   }
 }
 
-/** The first 64 bits of the id without the four that say its version. Zero marks an empty slot. */
-function keyOf(id: string): bigint {
-  const digits = id.slice(0, 8) + id.slice(9, 13) + id.slice(15, 18);
-  return BigInt(`0x${digits}`) | (1n << 63n);
+function upperBits(id: string): number {
+  return Number.parseInt(id.slice(0, 8), 16);
 }
 
-function insert(slots: BigUint64Array, key: bigint): boolean {
-  const slot = slotOf(slots, key);
-  if (slots[slot] === key) return false;
-  slots[slot] = key;
+/** 28 bits from both sides of the digit that says the id's version, and a mark. */
+function lowerBits(id: string): number {
+  return Number.parseInt(`1${id.slice(9, 13)}${id.slice(15, 18)}`, 16);
+}
+
+function insert(slots: Uint32Array, upper: number, lower: number): boolean {
+  const slot = slotOf(slots, upper, lower);
+  if (slots[slot + 1] !== 0) return false;
+  slots[slot] = upper;
+  slots[slot + 1] = lower;
   return true;
 }
 
-/** Where the key is, or the empty slot where it belongs. The keys are digests: their low bits are as good as any hash. */
-function slotOf(slots: BigUint64Array, key: bigint): number {
-  const mask = slots.length - 1;
-  let slot = Number(key & BigInt(mask));
-  while (slots[slot] !== 0n && slots[slot] !== key) slot = (slot + 1) & mask;
+/** Where the id is, or the empty slot where it belongs. The bits are of a digest, and as good as any hash. */
+function slotOf(slots: Uint32Array, upper: number, lower: number): number {
+  const mask = slots.length - 2;
+  let slot = (upper << 1) & mask;
+  while (slots[slot + 1] !== 0 && (slots[slot] !== upper || slots[slot + 1] !== lower)) slot = (slot + 2) & mask;
   return slot;
 }

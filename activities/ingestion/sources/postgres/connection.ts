@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import { Client, DatabaseError } from 'pg';
 import { LilyError } from '#domain/errors.ts';
 import { postgresTarget, type PostgresTarget } from '#domain/ingestion/source.ts';
@@ -100,7 +100,9 @@ async function signIn(target: PostgresTarget, address: string, encrypted: boolea
   const verify = target.sslMode === 'verify-full';
   // The certificate is checked against the name, though the connection goes to the address that was judged.
   const servername = isIP(target.host) === 0 ? { servername: target.host } : {};
+  const socket = new Socket();
   const client = new Client({
+    stream: () => socket,
     host: address,
     port: target.port,
     database: target.database,
@@ -117,7 +119,8 @@ async function signIn(target: PostgresTarget, address: string, encrypted: boolea
   try {
     await client.connect();
   } catch (error) {
-    await client.end().catch(() => undefined);
+    // A goodbye would wait for the other side, which may be no database at all.
+    socket.destroy();
     throw error;
   }
   return client;
