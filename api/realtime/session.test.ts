@@ -12,8 +12,8 @@ function incoming(data: unknown, key = 'acme|id-1'): Incoming {
 }
 
 function sessionWith(socket: { bufferedAmount: number }, query = '') {
-  const send = vi.fn();
-  const close = vi.fn();
+  const send = vi.fn<(text: string) => void>();
+  const close = vi.fn<(code: number, reason: string) => void>();
   const { subscription } = parseConnect(new URLSearchParams(query));
   const fake = Object.assign(socket, { readyState: 1, OPEN: 1, send, close });
   return { session: new Session(fake as unknown as WebSocket, 'acme', subscription), send, close };
