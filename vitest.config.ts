@@ -17,7 +17,10 @@ export default defineConfig({
     passWithNoTests: true,
     environment: 'node',
     projects: [
-      { extends: true, test: { name: 'unit', include: layers.map((layer) => `${layer}/**/*.test.ts`) } },
+      {
+        extends: true,
+        test: { name: 'unit', include: [...layers, 'test/support'].map((folder) => `${folder}/**/*.test.ts`) },
+      },
       {
         extends: true,
         test: {

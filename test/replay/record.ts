@@ -97,7 +97,7 @@ async function executionsOf(workflowId: string): Promise<Recording[]> {
   return Promise.all(
     runs.map(async ({ runId }) => {
       const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-      return { workflowId, history: History.toObject(history, asText) as Recording['history'] };
+      return { workflowId, history: History.toObject(History.fromObject(history), asText) as Recording['history'] };
     }),
   );
 }

@@ -8,7 +8,7 @@ import { typedLabels } from '#domain/search-attributes.ts';
 import { taskQueues } from '#domain/task-queues.ts';
 import { propagationWorkflowId, transformWorkflowId, type BatchRef } from '#domain/transformation/batch.ts';
 import { fakeIngestion, gate, type FakeSource } from '#test/support/fake-ingestion.ts';
-import { fakeTransformation } from '#test/support/fake-transformation.ts';
+import { fakeTransformation, type Fault } from '#test/support/fake-transformation.ts';
 import type { ingestSource } from '#workflows/ingestion/ingest-source.ts';
 import type { propagateChanges } from '#workflows/propagation/propagate-changes.ts';
 import type { transformBatch } from '#workflows/transformation/transform-batch.ts';
@@ -41,11 +41,11 @@ export function scenarios(): Scenario[] {
 
 const tenantId = 'acme';
 
-const failsTheFastWay: NonNullable<Parameters<typeof fakeTransformation>[0]>['fault'] = ({ step, way }, earlier) => {
+const failsTheFastWay: Fault = ({ step, way }, earlier) => {
   if (step === 'storeEntities' && (way === 'fast' || earlier < 3)) throw new Error('the store is away');
 };
 
-const refuses: typeof failsTheFastWay = ({ step, way }) => {
+const refuses: Fault = ({ step, way }) => {
   if (step !== 'publishChanges') return;
   if (way === 'fast') throw new Error('the broker is away');
   throw ApplicationFailure.nonRetryable('too large', 'body-too-large');

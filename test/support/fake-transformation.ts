@@ -18,14 +18,14 @@ export interface FakeTransformation {
 
 export const someCounts: BatchCounts = { read: 9, created: 4, updated: 2, deleted: 1, unchanged: 1, rejected: 1 };
 
-/**
- * The steps of `transformBatch` without any store, which note each attempt.
- * @param fault called at each attempt with how often its step has been tried before; what it throws, the attempt throws
- */
+/** Called at each attempt with how often its step has been tried before; what it throws, the attempt throws. */
+export type Fault = (attempt: Attempt, earlier: number) => unknown;
+
+/** The steps of `transformBatch` without any store, which note each attempt. */
 export function fakeTransformation({
   roots = 0,
   fault = () => undefined,
-}: { roots?: number; fault?: (attempt: Attempt, earlier: number) => unknown } = {}): FakeTransformation {
+}: { roots?: number; fault?: Fault } = {}): FakeTransformation {
   const attempts: Attempt[] = [];
   const attempted = async (step: StepName): Promise<void> => {
     const attempt: Attempt = { step, way: activityInfo().isLocal ? 'fast' : 'durable' };
