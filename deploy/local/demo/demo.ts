@@ -28,7 +28,9 @@ async function demo(stack: Stack): Promise<void> {
   step(2, 'Look around: where does a number on the board come from?');
   const mart = await lily.find('column', 'warehouse.reporting.board_summary.revenue_eur').catch(() => undefined);
   const column = mart ?? (await lily.find('column', 'warehouse.marts.fct_revenue_daily.revenue_eur'));
-  const upstream = await lily.get<LineageView>(`/v1/metadata/${column.metadata_id}/lineage?direction=upstream&depth=20`);
+  const upstream = await lily.get<LineageView>(
+    `/v1/metadata/${column.metadata_id}/lineage?direction=upstream&depth=20`,
+  );
   print(lineageTree(upstream, 'upstream'));
   checks.push(['column lineage leads back to the tables', upstream.nodes.length > 3]);
 
@@ -108,7 +110,8 @@ async function messageTable(lily: LilyClient, messages: NotificationMessage[]): 
     if (message.type === 'update') rows.push(['  update', message.change, await nameOf(message.metadata_id), '']);
     if (message.type === 'impact') {
       const cause = message.causes[0];
-      const because = cause === undefined ? '' : `because of ${await nameOf(cause.metadata_id)}, ${cause.distance} hop(s) up`;
+      const because =
+        cause === undefined ? '' : `because of ${await nameOf(cause.metadata_id)}, ${cause.distance} hop(s) up`;
       rows.push(['  impact', '', await nameOf(message.metadata_id), because]);
     }
   }
@@ -119,7 +122,10 @@ async function messageTable(lily: LilyClient, messages: NotificationMessage[]): 
 async function workflowTable(stack: Stack): Promise<string> {
   const connection = await Connection.connect({ address: stack.addresses.temporal });
   try {
-    const { workflow } = new TemporalClient({ connection, namespace: stack.env['LILY_TEMPORAL_NAMESPACE'] ?? 'default' });
+    const { workflow } = new TemporalClient({
+      connection,
+      namespace: stack.env['LILY_TEMPORAL_NAMESPACE'] ?? 'default',
+    });
     const rows: string[][] = [];
     for (const job of ['ingestSource', 'transformBatch', 'propagateChanges']) {
       const query = `LilyTenant = 'demo' AND LilyJob = '${job}'`;

@@ -63,7 +63,8 @@ export class LilyClient {
       const run = await this.get<Run>(`/v1/ingestions/${started.run_id}`);
       onProgress(run);
       if (run.state === 'completed') return run;
-      if (run.state !== 'running') throw new StackError(`The run ended as ${run.state}: ${run.reason ?? 'no reason given'}`);
+      if (run.state !== 'running')
+        throw new StackError(`The run ended as ${run.state}: ${run.reason ?? 'no reason given'}`);
       await sleep(200);
     }
   }

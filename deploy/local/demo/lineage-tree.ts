@@ -15,7 +15,9 @@ export function lineageTree({ nodes, edges }: LineageView, direction: 'upstream'
     const node = byId.get(id);
     if (node === undefined) return;
     const again = shown.has(id) && next.has(id);
-    lines.push(`${indent}${branch}${node.qualified_name} ${pc.dim(node.entity_type)}${again ? pc.dim(' (above)') : ''}`);
+    lines.push(
+      `${indent}${branch}${node.qualified_name} ${pc.dim(node.entity_type)}${again ? pc.dim(' (above)') : ''}`,
+    );
     if (shown.has(id)) return;
     shown.add(id);
     const children = (next.get(id) ?? []).toSorted((a, b) => nameOf(a).localeCompare(nameOf(b)));
