@@ -3,8 +3,9 @@ import type { Entity, EntityVersion } from '#domain/assets/entity.ts';
 import { LilyError } from '#domain/errors.ts';
 import type { Entities, EntityPage } from '#platform/mongo/entities.ts';
 import { inTime } from '../http/outage.ts';
+import { entityLoader } from './entity-loader.ts';
 
-export type EntityReader = Pick<Entities, 'get' | 'asOf' | 'versions' | 'list'>;
+export type EntityReader = Pick<Entities, 'getMany' | 'asOf' | 'versions' | 'list'>;
 
 export interface Page {
   before?: number | undefined;
@@ -15,8 +16,9 @@ export interface Page {
  * Reads what a tenant has. Whatever is unknown, deleted, malformed or another tenant's gives one and the same `not-found`.
  */
 export function assetReads(entities: EntityReader) {
+  const load = entityLoader((tenantId, ids) => entities.getMany(tenantId, ids));
   const find = async (tenantId: string, id: string): Promise<Entity | undefined> => {
-    return isMetadataId(id) ? inTime('MongoDB', entities.get(tenantId, id)) : undefined;
+    return isMetadataId(id) ? inTime('MongoDB', load(tenantId, id)) : undefined;
   };
 
   return {
