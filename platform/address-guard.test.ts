@@ -1,34 +1,12 @@
 import { expect, test } from 'vitest';
 import { isPublicAddress, resolveAllowed } from './address-guard.ts';
 
-const inside = [
-  ...[
-    '127.0.0.1',
-    '127.8.8.8',
-    '10.0.0.1',
-    '172.16.0.1',
-    '192.168.1.1',
-    '169.254.169.254',
-    '100.64.0.1',
-    '0.0.0.0',
-    '224.0.0.1',
-  ],
-  ...[
-    '255.255.255.255',
-    '240.0.0.1',
-    '192.0.2.1',
-    '::1',
-    '::',
-    'fe80::1',
-    'fe80::1%eth0',
-    'fc00::1',
-    'fd12::1',
-    'ff02::1',
-  ],
-  ...['::ffff:127.0.0.1', '::ffff:10.0.0.1', '64:ff9b::7f00:1', '2002:7f00:1::', '2001:db8::1', 'nonsense', ''],
-];
+const inside =
+  '127.0.0.1 127.8.8.8 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255 240.0.0.1 ' +
+  '192.0.2.1 ::1 :: fe80::1 fe80::1%eth0 fc00::1 fd12::1 ff02::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 2002:7f00:1:: ' +
+  '2001:db8::1 nonsense';
 
-test.each(inside)('%s is not public', (address) => {
+test.each([...inside.split(' '), ''])('%s is not public', (address) => {
   expect(isPublicAddress(address)).toBe(false);
 });
 

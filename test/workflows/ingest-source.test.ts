@@ -6,7 +6,7 @@ import { runBatchId, runWorkflowId, type IngestSourceRequest, type RunProgress }
 import { taskQueues } from '#domain/task-queues.ts';
 import { fakeIngestion, gate as newGate, type FakeSource, type Gate } from '#test/support/fake-ingestion.ts';
 import { startTimeSkippingTemporal, type TimeSkippingTemporal } from '#test/support/time-skipping.ts';
-import type { ingestSource } from './ingest-source.ts';
+import type { ingestSource } from '#workflows/ingestion/ingest-source.ts';
 
 let temporal: TimeSkippingTemporal;
 beforeAll(async () => {
@@ -121,7 +121,7 @@ describe('pausing', () => {
       await expect.poll(() => soFar.batches.length, patience).toBe(2);
       await new Promise((done) => setTimeout(done, 500));
       expect(soFar.attempts).toEqual(['1:1', '1:2']);
-      expect(await handle.query<RunProgress, []>('progress')).toMatchObject({
+      expect(await handle.query<RunProgress>('progress')).toMatchObject({
         state: 'paused',
         pages: 2,
         cursor: 'after 2',
@@ -329,7 +329,7 @@ describe('a long run', () => {
         const latest = temporal.client.workflow.getHandle<typeof ingestSource>(handle.workflowId);
         const continued = async (): Promise<boolean> => (await latest.describe()).runId !== firstRunId;
         await expect.poll(continued, patience).toBe(true);
-        expect(await latest.query<RunProgress, []>('progress')).toMatchObject({ state: 'paused', pages: 2 });
+        expect(await latest.query<RunProgress>('progress')).toMatchObject({ state: 'paused', pages: 2 });
         expect(soFar.attempts).toHaveLength(2);
         await latest.executeUpdate('resume');
         return latest.result();

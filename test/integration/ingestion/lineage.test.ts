@@ -210,7 +210,7 @@ describe.each(installedVersions())('lineage in $title', ({ binaries }) => {
       const names = await columnNames(database.client);
       const lineage = queryLineage(row!.action, row!.view);
       const got = [...lineage.columns.values()].map((sources) =>
-        sources.map(({ relid, attnum }) => names.get(`${relid}.${attnum}`)).sort(),
+        sources.map(({ relid, attnum }) => names.get(`${relid}.${attnum}`) ?? '').toSorted(),
       );
       expect(got, sql).toEqual(columns.map((sources) => [...sources].sort()));
     }

@@ -1,4 +1,5 @@
 import { isIP, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
 import { LilyError } from '#domain/errors.ts';
 import { postgresTarget, type PostgresTarget } from '#domain/ingestion/source.ts';
@@ -11,6 +12,8 @@ const connectTimeoutMs = 10_000;
 const statementTimeoutMs = 60_000;
 /** Reading a view's definition waits for whoever is changing it. */
 const lockTimeoutMs = 15_000;
+/** A server that does not answer a goodbye is left without one. */
+const goodbyeMs = 2_000;
 const oldestVersion = 130_000;
 
 /**
@@ -42,7 +45,7 @@ export interface Session {
 export async function openSession(url: string, context: SourceContext): Promise<Session> {
   const target = postgresTarget(url);
   const addresses = await resolveAllowed(target.host, context.allowPrivate);
-  const client = await connect(target, addresses);
+  const { client, socket } = await connect(target, addresses);
   const query = async <Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> => {
     try {
       return (await client.query<Row>(sql, values)).rows;
@@ -50,7 +53,11 @@ export async function openSession(url: string, context: SourceContext): Promise<
       throw asSourceError(error, target);
     }
   };
-  const close = async (): Promise<void> => client.end().catch(() => undefined);
+  const close = async (): Promise<void> => {
+    const goodbye = client.end().catch(() => undefined);
+    await Promise.race([goodbye, sleep(goodbyeMs, undefined, { ref: false })]);
+    socket.destroy();
+  };
   try {
     await query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const [names, values] = [Object.keys(settings), Object.values(settings)];
@@ -71,8 +78,13 @@ export async function openSession(url: string, context: SourceContext): Promise<
   }
 }
 
+interface Connection {
+  client: Client;
+  socket: Socket;
+}
+
 /** Tries the addresses in turn. The first that accepts or refuses us decides; only a silent one is passed over. */
-async function connect(target: PostgresTarget, addresses: string[]): Promise<Client> {
+async function connect(target: PostgresTarget, addresses: string[]): Promise<Connection> {
   let failure: unknown;
   for (const address of addresses) {
     try {
@@ -85,7 +97,7 @@ async function connect(target: PostgresTarget, addresses: string[]): Promise<Cli
   throw asSourceError(failure, target);
 }
 
-async function connectTo(target: PostgresTarget, address: string): Promise<Client> {
+async function connectTo(target: PostgresTarget, address: string): Promise<Connection> {
   const encrypted = target.sslMode !== 'disable';
   try {
     return await signIn(target, address, encrypted);
@@ -96,7 +108,7 @@ async function connectTo(target: PostgresTarget, address: string): Promise<Clien
   }
 }
 
-async function signIn(target: PostgresTarget, address: string, encrypted: boolean): Promise<Client> {
+async function signIn(target: PostgresTarget, address: string, encrypted: boolean): Promise<Connection> {
   const verify = target.sslMode === 'verify-full';
   // The certificate is checked against the name, though the connection goes to the address that was judged.
   const servername = isIP(target.host) === 0 ? { servername: target.host } : {};
@@ -123,5 +135,5 @@ async function signIn(target: PostgresTarget, address: string, encrypted: boolea
     socket.destroy();
     throw error;
   }
-  return client;
+  return { client, socket };
 }
