@@ -38,7 +38,9 @@ describe('remainingAfter', () => {
   });
 
   it('never applies a record that changed nothing once a later one of its entity has been applied', () => {
-    const written = versions.filter(({ record: one }) => ['r2', 'r5'].includes(one.recordId)).map(({ version }) => version);
+    const written = versions
+      .filter(({ record: one }) => ['r2', 'r5'].includes(one.recordId))
+      .map(({ version }) => version);
     const { open, refused } = remainingAfter(records, written);
     expect(open.map((one) => one.recordId)).toEqual(['r6', 'r7']);
     expect(refused.map(({ record: one, found }) => [one.recordId, found])).toEqual([['r4', 1]]);

@@ -2,7 +2,6 @@ import { changeEvent, type ChangeData } from '#domain/assets/change.ts';
 import type { EntityVersion } from '#domain/assets/entity.ts';
 import { entityKey, topics } from '#domain/topics.ts';
 import { noCounts, transformWorkflowId, type BatchCounts, type BatchRef } from '#domain/transformation/batch.ts';
-import type { DeadLetter } from '#domain/transformation/dead-letter.ts';
 import type { GroupCommitProducer } from '#platform/kafka/producer.ts';
 import type { DeadLetters } from '#platform/mongo/dead-letters.ts';
 import type { RawRecords } from '#platform/mongo/raw-records.ts';
@@ -38,7 +37,9 @@ export function transformationActivities(deps: TransformationDeps) {
       const prepared = prepare(raw);
       if (prepared.ok) work.records.push(prepared.record);
       else work.letters.push(prepared.letter);
-      if (raw.reply_to !== undefined) work.waiting.push({ recordId: raw._id, replyTo: raw.reply_to });
+      if (raw.reply_to !== undefined) {
+        work.waiting.push({ recordId: raw._id, entityId: raw.entity_id, replyTo: raw.reply_to });
+      }
       work.read += 1;
     }
     workspace.set(ref.batchId, work);
@@ -96,10 +97,16 @@ export function transformationActivities(deps: TransformationDeps) {
       );
       const { waiting } = await workOn(ref);
       if (waiting.length === 0) return;
-      const letters: DeadLetter[] = await deps.deadLetters.ofBatch(ref.tenantId, ref.batchId);
+      const [letters, present] = await Promise.all([
+        deps.deadLetters.ofBatch(ref.tenantId, ref.batchId),
+        deps.entities.getMany(
+          ref.tenantId,
+          waiting.map((record) => record.entityId),
+        ),
+      ]);
       await deps.producer.send(
         topics.receipts,
-        receiptsFor(ref.batchId, waiting, versions, letters).map(({ replyTo, receipt }) => ({
+        receiptsFor(ref.batchId, waiting, versions, letters, present).map(({ replyTo, receipt }) => ({
           key: replyTo,
           value: JSON.stringify(receipt),
         })),

@@ -55,10 +55,16 @@ describe('planVersions', () => {
   it('takes content as equal whatever the order of its keys, tags twice and references', () => {
     const first = record('r1', {
       attributes: { name: 't', tags: ['x', 'y', 'x'], deep: { a: 1, b: 2 } },
-      upstream: [{ entity_type: 'table', qualified_name: 'a' }, { entity_type: 'table', qualified_name: 'b' }],
+      upstream: [
+        { entity_type: 'table', qualified_name: 'a' },
+        { entity_type: 'table', qualified_name: 'b' },
+      ],
     });
     const second = record('r2', {
-      upstream: [{ entity_type: 'table', qualified_name: 'b' }, { entity_type: 'table', qualified_name: 'a' }],
+      upstream: [
+        { entity_type: 'table', qualified_name: 'b' },
+        { entity_type: 'table', qualified_name: 'a' },
+      ],
       attributes: { deep: { b: 2, a: 1 }, tags: ['x', 'y'], name: 't' },
     });
     expect(planVersions('acme', stored(first), [second]).versions).toEqual([]);

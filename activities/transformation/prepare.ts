@@ -38,7 +38,9 @@ export function prepare(raw: RawRecordDoc): Prepared {
   }
   const parsed = ingestRecordSchema.safeParse(body);
   if (!parsed.success) {
-    const faults = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.') || 'record'}: ${issue.message}`);
+    const faults = parsed.error.issues
+      .slice(0, 5)
+      .map((issue) => `${issue.path.join('.') || 'record'}: ${issue.message}`);
     return reject(raw, 'invalid-record', faults.join('; '));
   }
   // The parsed copy drops keys that JavaScript treats in a way of its own; the original keeps every key faithfully.
@@ -74,7 +76,10 @@ function contentOf(tenantId: string, record: IngestRecord): EntityContent {
     attributes,
     upstream: distinct((record.upstream ?? []).map(resolve), (ref) => ref.metadata_id),
     relationships: distinct(
-      (record.relationships ?? []).map((one) => ({ relationship_type: one.relationship_type, target: resolve(one.target) })),
+      (record.relationships ?? []).map((one) => ({
+        relationship_type: one.relationship_type,
+        target: resolve(one.target),
+      })),
       edgeName,
     ),
   };

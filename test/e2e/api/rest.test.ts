@@ -41,7 +41,7 @@ describe('POST /ingest-metadata', () => {
       body: { version: 1, attributes: { name: 'waited' }, tenant_id: tenant },
     });
     const again = await api('POST', '/ingest-metadata', { json: record('waited'), headers: waiting });
-    expect(again).toMatchObject({ status: 200, body: { outcome: 'unchanged' } });
+    expect(again).toMatchObject({ status: 200, body: { outcome: 'unchanged', version: 1 } });
   });
 
   it('takes an array, with a result for each', async () => {
