@@ -1,4 +1,4 @@
-import { MongoBulkWriteError, type Db, type Filter } from 'mongodb';
+import { MongoBulkWriteError, type Db } from 'mongodb';
 import type { Entity, EntityVersion, Json } from '#domain/assets/entity.ts';
 import { collections, type EntityDoc, type EntityVersionDoc } from './collections.ts';
 import { decodeKeys, encodeKeys } from './odd-keys.ts';
@@ -58,7 +58,7 @@ export function entities(db: Db) {
               { entity_type: after.entityType, qualified_name: { $gt: after.qualifiedName } },
             ],
           }),
-        } as Filter<EntityDoc>)
+        })
         .sort({ entity_type: 1, qualified_name: 1 })
         .limit(limit)
         .toArray();

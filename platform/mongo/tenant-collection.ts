@@ -76,7 +76,7 @@ export class TenantCollection<Doc extends Owned> {
       return {
         replaceOne: {
           filter: this.#bind(operation.replaceOne.filter),
-          replacement: operation.replaceOne.replacement as never,
+          replacement: operation.replaceOne.replacement,
           upsert: operation.replaceOne.upsert ?? false,
         },
       };
@@ -85,7 +85,7 @@ export class TenantCollection<Doc extends Owned> {
   }
 
   #bind(filter: Filter<Doc>): Filter<Doc> {
-    return { ...filter, tenant_id: this.#tenantId } as Filter<Doc>;
+    return { ...filter, tenant_id: this.#tenantId };
   }
 
   #check(document: Doc): void {

@@ -9,7 +9,7 @@ export function printTable(title: string, rows: readonly (readonly [string, stri
   const width = Math.max(...rows.map(([name]) => name.length));
   print(`\n${title}`);
   for (const [name, value] of rows) {
-    print(`  ${name.padEnd(width)}  ${String(typeof value === 'number' ? value.toLocaleString('en') : value).padStart(9)}`);
+    print(`  ${name.padEnd(width)}  ${(typeof value === 'number' ? value.toLocaleString('en') : value).padStart(9)}`);
   }
 }
 

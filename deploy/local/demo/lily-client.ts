@@ -72,7 +72,7 @@ export class LilyClient {
   /** Finds an entity by its name. */
   async find(entityType: string, qualifiedName: string): Promise<EntityView> {
     const query = new URLSearchParams({ entity_type: entityType, qualified_name: qualifiedName });
-    const { items } = await this.get<{ items: EntityView[] }>(`/v1/metadata?${query}`);
+    const { items } = await this.get<{ items: EntityView[] }>(`/v1/metadata?${query.toString()}`);
     const found = items[0];
     if (found === undefined) throw new StackError(`Lily knows no ${entityType} ${qualifiedName}.`);
     return found;

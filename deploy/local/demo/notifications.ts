@@ -11,7 +11,7 @@ export class NotificationListener {
   private constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on('message', (data) => {
-      const message = JSON.parse(String(data)) as NotificationMessage;
+      const message = JSON.parse((data as Buffer).toString()) as NotificationMessage;
       if (message.type !== 'hello') this.#received.push({ message, at: performance.now() });
     });
   }
