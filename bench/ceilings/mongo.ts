@@ -37,9 +37,13 @@ export async function mongoCeilings(db: Db, seconds: number): Promise<MongoCeili
   try {
     await throughput(2, 1, insert);
     const inserted = await throughput(2, seconds, insert);
+    const known = next;
     const upserted = await throughput(2, seconds, upsert);
     const single = await repeated(100, 5, (index) => raw.insertOne({ _id: `single-${index}`, ...tableBody('single', index) }));
-    const found = await throughput(16, seconds, async (index) => ((await raw.findOne({ _id: `id-${index % next}` })) === null ? 0 : 1));
+    const found = await throughput(16, seconds, async (index) => {
+      await raw.findOne({ _id: `id-${index % known}` });
+      return 1;
+    });
     return { inserted, upserted, single, found };
   } finally {
     await Promise.all([raw.drop(), entities.drop()]);

@@ -5,6 +5,7 @@ import { numberText, type Figure } from '../harness/figure.ts';
 import { LoadProcess } from '../harness/load-process.ts';
 
 const sizes = [1, 50, 500, 2_000] as const;
+const warmUpMs = 8_000;
 const variable = 'LILY_BATCH_RECORDS';
 
 /** Durable records a second when the streaming door takes at most so many records into one batch, with enough waiting to fill it. */
@@ -29,6 +30,10 @@ async function restartWorker({ stack }: Bench): Promise<void> {
   await stack.start('worker');
 }
 
+async function untilMade(bench: Bench, end: number): Promise<void> {
+  while ((await bench.endOf(topics.changes)) < end) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 /** Fills `lily.ingest` first, and then measures while it empties; what is left is waited for. */
 async function measure(bench: Bench, token: string, size: number): Promise<Figure> {
   const seconds = bench.quick ? 5 : 12;
@@ -39,7 +44,8 @@ async function measure(bench: Bench, token: string, size: number): Promise<Figur
   const prefix = `bench.h${size}`;
   const job = { kind: 'arrays', base: bench.stack.addresses.api, token, prefix, connections: 2, arraySize: size < 500 ? 50 : 500, updates: 0 } as const;
   const running = load.run(job);
-  while (load.acknowledged < wanted / 4) await new Promise((resolve) => setTimeout(resolve, 20));
+  // The worker has just been started: it warms up on the first records.
+  await Promise.race([untilMade(bench, before + wanted / 4), new Promise((resolve) => setTimeout(resolve, warmUpMs))]);
   const meter = await bench.meter(load);
   const startedAt = performance.now();
   const from = await bench.endOf(topics.changes);

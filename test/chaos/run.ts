@@ -18,6 +18,7 @@ import { runLoad, tenantIds } from './load.ts';
 import { untilQuiet } from './quiescence.ts';
 import { Random } from './random.ts';
 import { printReport } from './report.ts';
+import { sabotage } from './sabotage.ts';
 
 const services: StepName[] = ['mongo', 'kafka', 'neo4j', 'temporal', 'oidc', 'setup', 'worker', 'api'];
 const quietTimeoutMs = 120_000;
@@ -76,11 +77,13 @@ async function chaos(stack: Stack): Promise<{ passed: number; discrepancies: Dis
   const temporal = await connectTemporal(config.temporal);
   try {
     const discrepancies: Discrepancy[] = [];
+    // Quiet first: what is still under way looks like a fault.
     const restless = await untilQuiet({ kafka, db, temporal }, quietTimeoutMs);
     if (restless !== undefined) discrepancies.push({ kind: 'not quiet', tenantId: '', subject: 'stack', detail: restless });
     say(restless === undefined ? 'all is quiet; verifying' : `still under way: ${restless}`);
 
-    const report = await verifyConsistency({ db, driver, tenantIds, changes: await readChangeLog(kafka) });
+    const changes = await readChangeLog(kafka);
+    const report = await verifyConsistency({ db, driver, tenantIds, changes });
     const raw = await collections(db).rawRecords.find({}).toArray();
     const arrived = new Map(
       raw.map((document) => {
@@ -95,7 +98,12 @@ async function chaos(stack: Stack): Promise<{ passed: number; discrepancies: Dis
       discrepancies.push({ kind: 'too little load', tenantId: '', subject: 'ledger', detail: `${ledger.entries.length} acknowledged` });
     }
     printReport(killings, ledger, check, report);
-    return { passed: report.counts.records + report.counts.entities, discrepancies };
+    if (discrepancies.length > 0 || options.keep) return { passed: report.counts.records + report.counts.entities, discrepancies };
+
+    const { planted, unnoticed } = await sabotage({ db, driver, tenantId: tenantIds[0], changes });
+    say(`planted ${planted} faults to test the verification itself: ${planted - unnoticed.length} were noticed`);
+    for (const subject of unnoticed) discrepancies.push({ kind: 'unnoticed fault', tenantId: tenantIds[0], subject, detail: '' });
+    return { passed: report.counts.records + report.counts.entities + planted - unnoticed.length, discrepancies };
   } finally {
     await Promise.all([client.close(), driver.close(), temporal.connection.close()]);
   }
