@@ -65,10 +65,12 @@ async function takeDown(): ReturnType<Step['run']> {
   return left.length === 0 ? passed() : failed(`still there: ${left.join(', ')}`);
 }
 
+// A Ctrl-C arrives several times at once: from the terminal, and from each process that hands it on.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    if (interrupted) process.exit(130);
+    if (interrupted) return;
     interrupted = true;
+    process.stdout.write('\ninterrupted: takes down what runs\n');
     endCommands();
   });
 }
@@ -83,8 +85,8 @@ else {
   process.exit(2);
 }
 
+if (interrupted) tallies.push(failed('').tally);
 const tally = sum(tallies);
-if (interrupted) process.stdout.write('interrupted\n');
 const nothingRan = tally.passed + tally.failed === 0;
 process.stdout.write(`${summary(tally)}\n`);
 process.exitCode = interrupted ? 130 : tally.failed > 0 || nothingRan ? 1 : 0;
