@@ -40,8 +40,3 @@ export class LilyError extends Error {
     return errorCatalogue[this.code].status;
   }
 }
-
-/** Whether trying again can help: true only for what is not the caller's fault. */
-export function isTransient(code: ErrorCode): boolean {
-  return code === 'unavailable' || code === 'internal' || code === 'rate-limited';
-}

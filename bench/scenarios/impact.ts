@@ -135,6 +135,6 @@ async function openSocket(bench: Bench, token: string, onMessage: (message: Mess
     socket.once('message', () => resolve());
     socket.once('error', reject);
   });
-  socket.on('message', (text) => onMessage(JSON.parse(String(text)) as Message));
+  socket.on('message', (text: Buffer) => onMessage(JSON.parse(text.toString()) as Message));
   return socket;
 }

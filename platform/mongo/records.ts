@@ -8,6 +8,7 @@ import { TenantCollection } from './tenant-collection.ts';
 /** Where one acknowledged record is. */
 export interface RecordStatus {
   record_id: string;
+  /** `pending` until every store has it. */
   state: 'pending' | 'applied' | 'unchanged' | 'rejected';
   metadata_id: string;
   /** The version that the record made. */
@@ -38,6 +39,9 @@ export function records(db: Db) {
         received_at: record.received_at,
         workflow_id: transformWorkflowId(record.batch_id),
       };
+      // Applied means applied everywhere: the steps behind the store may still be under way when its version is there.
+      const batch = await raw.batch(tenantId, record.batch_id);
+      if (batch?.closed_at === undefined) return { ...base, state: 'pending' };
       const version = await new TenantCollection(entityVersions, tenantId).findOne(
         { batch_id: record.batch_id, record_id: recordId },
         { projection: { version: 1 } },
@@ -45,8 +49,7 @@ export function records(db: Db) {
       if (version !== null) return { ...base, state: 'applied', version: version.version };
       const letter = await letters.get(tenantId, recordId);
       if (letter !== undefined) return { ...base, state: 'rejected', reason: letter.reason, detail: letter.detail };
-      const batch = await raw.batch(tenantId, record.batch_id);
-      return { ...base, state: batch?.closed_at === undefined ? 'pending' : 'unchanged' };
+      return { ...base, state: 'unchanged' };
     },
   };
 }

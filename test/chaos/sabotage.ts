@@ -80,7 +80,7 @@ async function plant({ db, driver, tenantId, changes }: Stores): Promise<{ plant
 
 /** The log without the event of one version, and with another entity's events backwards. */
 function damaged(changes: ChangeLog, silent: EntityVersion, swapped: string): ChangeLog {
-  const backwards = changes.filter(({ data }) => data.metadata_id === swapped).reverse();
+  const backwards = changes.filter(({ data }) => data.metadata_id === swapped).toReversed();
   return changes
     .filter(({ id }) => id !== `${silent.entity_id}:${silent.version}`)
     .map((event) => (event.data.metadata_id === swapped ? (backwards.shift() ?? event) : event));

@@ -23,6 +23,8 @@ export function fastThenDurable<A extends Activities>(fast: Activities, durable:
   };
 }
 
+/** A local activity's failure arrives bare, a regular one's inside an `ActivityFailure`. */
 function isPermanent(error: unknown): boolean {
-  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.nonRetryable === true;
+  const failure = error instanceof ActivityFailure ? error.cause : error;
+  return failure instanceof ApplicationFailure && failure.nonRetryable === true;
 }

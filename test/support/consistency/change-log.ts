@@ -14,7 +14,12 @@ const readTimeoutMs = 120_000;
 export async function readChangeLog(kafka: Kafka): Promise<ChangeLog> {
   const admin = kafka.admin();
   await admin.connect();
-  const bounds = await admin.fetchTopicOffsets(topics.changes).finally(() => admin.disconnect());
+  let bounds;
+  try {
+    bounds = await admin.fetchTopicOffsets(topics.changes);
+  } finally {
+    await admin.disconnect();
+  }
   const open = new Map(
     bounds.filter(({ low, high }) => Number(low) < Number(high)).map(({ partition, high }) => [partition, Number(high)]),
   );

@@ -68,7 +68,7 @@ async function readNodes(driver: Driver, tenantId: string): Promise<Map<string, 
   return new Map(
     records.map((row) => {
       const node = row.toObject() as GraphNode;
-      return [node.id, { ...node, version: node.version === null ? null : Number(node.version) }];
+      return [node.id, node];
     }),
   );
 }

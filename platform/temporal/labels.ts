@@ -1,1 +1,0 @@
-export { typedLabels } from '#domain/search-attributes.ts';
