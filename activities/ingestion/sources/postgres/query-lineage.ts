@@ -65,6 +65,8 @@ function relationsOf(tree: TreeValue, self: number): number[] {
 
 class Resolver {
   readonly #scopes = new Map<TreeNode, Scope>();
+  /** What the walk under way has looked at. What was visited is not visited again: that ends recursion, and keeps the walk short. */
+  readonly #visited = new Set<string>();
 
   scope(query: TreeNode, parent: Scope | undefined): Scope {
     const known = this.#scopes.get(query);
@@ -77,24 +79,21 @@ class Resolver {
     return made;
   }
 
-  /** Walks from one output column to the leaves. What was visited is not visited again, which ends recursion. */
+  /** Walks from one output column to the leaves. */
   sources(scope: Scope, resno: number): ColumnSource[] {
     const leaves = new Map<string, ColumnSource>();
-    const visited = new Set<string>();
+    this.#visited.clear();
     const steps: Step[] = [{ kind: 'output', scope, resno }];
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
       if (step.kind === 'leaf') leaves.set(`${step.relid}.${step.attnum}`, { relid: step.relid, attnum: step.attnum });
       else if (step.kind === 'expression') this.#expression(step.value, step.scope, steps, step.field);
-      else {
-        const key = `${step.scope.id}.${step.resno}.${step.field ?? ''}`;
-        if (!visited.has(key)) this.#output(step.scope, step.resno, steps, step.field);
-        visited.add(key);
-      }
+      else this.#output(step.scope, step.resno, steps, step.field);
     }
     return [...leaves.values()].sort((a, b) => a.relid - b.relid || a.attnum - b.attnum);
   }
 
   #output(scope: Scope, resno: number, steps: Step[], field: number | undefined): void {
+    if (this.#isVisited('output', scope, resno, field)) return;
     const arms = setArms(scope.query, true);
     if (arms !== undefined) {
       for (const arm of arms) steps.push(fieldOf({ kind: 'output', scope: this.scope(arm, scope), resno }, field));
@@ -141,12 +140,21 @@ class Resolver {
     let home: Scope | undefined = scope;
     for (let up = integerField(variable, 'varlevelsup'); up > 0; up--) home = home?.parent;
     if (home === undefined) throw new NodeTreeError('a variable of a query that is not there');
-    const entry = nodeOf(listOf(home.query.fields.get('rtable'))[integerField(variable, 'varno') - 1], 'RANGETBLENTRY');
+    const varno = integerField(variable, 'varno');
+    const entry = nodeOf(listOf(home.query.fields.get('rtable'))[varno - 1], 'RANGETBLENTRY');
     const attnum = integerField(variable, 'varattno');
+    if (this.#isVisited('variable', home, varno, attnum, field)) return;
     const scopeOf = (query: TreeNode, parent: Scope): Scope => this.scope(query, parent);
     // A field of the whole row is a column; a field of a column that holds a row is looked for where that row is made.
     if (attnum === 0) steps.push(...rangeTableColumn(entry, field ?? 0, home, scopeOf));
     else steps.push(...rangeTableColumn(entry, attnum, home, scopeOf).map((step) => fieldOf(step, field)));
+  }
+
+  #isVisited(kind: string, scope: Scope, ...where: (number | undefined)[]): boolean {
+    const key = [kind, scope.id, ...where].join('.');
+    const visited = this.#visited.has(key);
+    this.#visited.add(key);
+    return visited;
   }
 
   #subLink(link: TreeNode, scope: Scope, steps: Step[]): void {
