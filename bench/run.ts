@@ -45,14 +45,18 @@ const options = new Command('bench')
   .opts<{ only?: string[]; quick: boolean; keep: boolean }>();
 
 const startedAt = Date.now();
-const say = (text: string): void => void process.stdout.write(`[${((Date.now() - startedAt) / 1_000).toFixed(0).padStart(4)} s] ${text}\n`);
+const say = (text: string): void =>
+  void process.stdout.write(`[${((Date.now() - startedAt) / 1_000).toFixed(0).padStart(4)} s] ${text}\n`);
 
 async function ceilingsOf(env: Readonly<Record<string, string>>): Promise<Ceilings> {
   const config = loadConfig(env);
   const { client, db } = await connectMongo(config.mongo);
   const driver = connectNeo4j(config.neo4j);
   try {
-    return await measureCeilings({ kafka: createKafka(config.kafka, 'lily-bench-raw'), db, driver, config }, options.quick);
+    return await measureCeilings(
+      { kafka: createKafka(config.kafka, 'lily-bench-raw'), db, driver, config },
+      options.quick,
+    );
   } finally {
     await Promise.all([client.close(), driver.close()]);
   }
@@ -86,7 +90,15 @@ try {
   await bench.close();
   figures.sort((left, right) => left.scenario.localeCompare(right.scenario));
   const seconds = Math.round((Date.now() - startedAt) / 1_000);
-  const files = writeResults({ machine: describeMachine(), busyBefore, quick: options.quick, seconds, ceilings, figures, failures });
+  const files = writeResults({
+    machine: describeMachine(),
+    busyBefore,
+    quick: options.quick,
+    seconds,
+    ceilings,
+    figures,
+    failures,
+  });
   process.stdout.write(`\n${textTable(figures)}\n\nWritten to ${files.join(' and ')}\n`);
 } finally {
   if (!options.keep) await stack.down();

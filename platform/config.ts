@@ -75,7 +75,11 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     api: { host: env.LILY_API_HOST, port: env.LILY_API_PORT },
     worker: { healthPort: env.LILY_WORKER_HEALTH_PORT, batchRecords: env.LILY_BATCH_RECORDS },
     mongo: { url: env.LILY_MONGO_URL, database: env.LILY_MONGO_DATABASE },
-    kafka: { brokers: env.LILY_KAFKA_BROKERS, partitions: env.LILY_KAFKA_PARTITIONS, replicas: env.LILY_KAFKA_REPLICAS },
+    kafka: {
+      brokers: env.LILY_KAFKA_BROKERS,
+      partitions: env.LILY_KAFKA_PARTITIONS,
+      replicas: env.LILY_KAFKA_REPLICAS,
+    },
     neo4j: { url: env.LILY_NEO4J_URL, user: env.LILY_NEO4J_USER, password: env.LILY_NEO4J_PASSWORD },
     temporal: {
       address: env.LILY_TEMPORAL_ADDRESS,

@@ -12,7 +12,10 @@ export function sha256Hex(text: string): string {
  * (RFC 9562, section 5.8: custom).
  */
 export function metadataId(tenantId: string, entityType: string, qualifiedName: string): string {
-  const bytes = createHash('sha256').update(identityKey(tenantId, entityType, qualifiedName)).digest().subarray(0, 16);
+  const bytes = createHash('sha256')
+    .update(identityKey(tenantId, entityType, qualifiedName))
+    .digest()
+    .subarray(0, 16);
   return uuidOf(bytes, 0x80);
 }
 

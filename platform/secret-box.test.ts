@@ -18,7 +18,9 @@ test('another key, another context, or a changed letter does not open it', () =>
   expect(() => box.open(sealed, 'run-2')).toThrow('unable to authenticate data');
   const middle = Math.floor(sealed.length / 2);
   const flipped = sealed[middle] === 'A' ? 'B' : 'A';
-  expect(() => box.open(sealed.slice(0, middle) + flipped + sealed.slice(middle + 1), 'run-1')).toThrow('unable to authenticate data');
+  expect(() => box.open(sealed.slice(0, middle) + flipped + sealed.slice(middle + 1), 'run-1')).toThrow(
+    'unable to authenticate data',
+  );
   expect(() => box.open('v1.AAAA')).toThrow('no sealed text');
   expect(() => secretBox(randomBytes(16))).toThrow('32 bytes');
 });

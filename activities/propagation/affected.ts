@@ -37,12 +37,7 @@ export async function findAffected(
 }
 
 /** Notes the roots at the node and gives those that were new to it: they are followed further. */
-function arrive(
-  affected: Map<string, Affected>,
-  node: Affected['node'],
-  roots: Root[],
-  distance: number,
-): Root[] {
+function arrive(affected: Map<string, Affected>, node: Affected['node'], roots: Root[], distance: number): Root[] {
   const known = affected.get(node.metadata_id) ?? { node, causes: [], moreCauses: false };
   const arrived: Root[] = [];
   for (const root of roots) {

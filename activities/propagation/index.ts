@@ -1,7 +1,12 @@
 import { Context } from '@temporalio/activity';
 import type { EntityVersion } from '#domain/assets/entity.ts';
 import { limits } from '#domain/limits.ts';
-import { impactEvent, type ImpactCause, type PropagationRequest, type PropagationResult } from '#domain/propagation/impact.ts';
+import {
+  impactEvent,
+  type ImpactCause,
+  type PropagationRequest,
+  type PropagationResult,
+} from '#domain/propagation/impact.ts';
 import { entityKey, topics } from '#domain/topics.ts';
 import { propagationWorkflowId } from '#domain/transformation/batch.ts';
 import type { GroupCommitProducer } from '#platform/kafka/producer.ts';

@@ -10,7 +10,11 @@ export interface HttpCeilings {
 }
 
 /** Bare Express in a process of its own, under the load that Lily's API gets. Needs entities to be there. */
-export async function httpCeilings(env: Readonly<Record<string, string>>, paths: string[], seconds: number): Promise<HttpCeilings> {
+export async function httpCeilings(
+  env: Readonly<Record<string, string>>,
+  paths: string[],
+  seconds: number,
+): Promise<HttpCeilings> {
   const server = fork(join(import.meta.dirname, 'http-server.ts'), {
     env: { ...process.env, ...env },
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -22,7 +26,14 @@ export async function httpCeilings(env: Readonly<Record<string, string>>, paths:
     });
     const rate = async (tried: string[], forSeconds: number): Promise<number> => {
       const base = `http://127.0.0.1:${port}`;
-      const result = await runJob({ kind: 'get', base, token: 'none', paths: tried, connections: 16, seconds: forSeconds });
+      const result = await runJob({
+        kind: 'get',
+        base,
+        token: 'none',
+        paths: tried,
+        connections: 16,
+        seconds: forSeconds,
+      });
       return result.count / result.seconds;
     };
     await rate(paths, 2);

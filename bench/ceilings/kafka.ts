@@ -23,7 +23,11 @@ export async function kafkaCeilings(kafka: Kafka, seconds: number): Promise<Kafk
   await producer.connect();
   const value = 'x'.repeat(400);
   const send = async (count: number): Promise<number> => {
-    await producer.send({ topic, acks: -1, messages: Array.from({ length: count }, (_, index) => ({ key: `k${index}`, value })) });
+    await producer.send({
+      topic,
+      acks: -1,
+      messages: Array.from({ length: count }, (_, index) => ({ key: `k${index}`, value })),
+    });
     return count;
   };
   try {

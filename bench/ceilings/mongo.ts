@@ -39,7 +39,9 @@ export async function mongoCeilings(db: Db, seconds: number): Promise<MongoCeili
     const inserted = await throughput(2, seconds, insert);
     const known = next;
     const upserted = await throughput(2, seconds, upsert);
-    const single = await repeated(100, 5, (index) => raw.insertOne({ _id: `single-${index}`, ...tableBody('single', index) }));
+    const single = await repeated(100, 5, (index) =>
+      raw.insertOne({ _id: `single-${index}`, ...tableBody('single', index) }),
+    );
     const found = await throughput(16, seconds, async (index) => {
       await raw.findOne({ _id: `id-${index % known}` });
       return 1;

@@ -27,7 +27,11 @@ export async function neo4jCeilings(driver: Driver, seconds: number): Promise<Ne
     'CREATE CONSTRAINT bench_node IF NOT EXISTS FOR (n:BenchNode) REQUIRE (n.tenant_id, n.node_id) IS UNIQUE',
   );
   const rows = (from: number, count: number) =>
-    Array.from({ length: count }, (_, index) => ({ id: `n${from + index}`, other: `n${Math.max(0, from + index - 7)}`, name: `bench.n${from + index}` }));
+    Array.from({ length: count }, (_, index) => ({
+      id: `n${from + index}`,
+      other: `n${Math.max(0, from + index - 7)}`,
+      name: `bench.n${from + index}`,
+    }));
   const write = async (query: string, from: number, count: number): Promise<number> => {
     await driver.executeQuery(query, { rows: rows(from, count) });
     return count;

@@ -15,7 +15,10 @@ export interface TemporalCeilings {
 }
 
 /** A bare worker with a workflow that does nothing. */
-export async function temporalCeilings({ address, namespace }: Config['temporal'], seconds: number): Promise<TemporalCeilings> {
+export async function temporalCeilings(
+  { address, namespace }: Config['temporal'],
+  seconds: number,
+): Promise<TemporalCeilings> {
   Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
   const connection = await NativeConnection.connect({ address });
   const client = new Client({ connection, namespace });
@@ -27,7 +30,11 @@ export async function temporalCeilings({ address, namespace }: Config['temporal'
   });
   const run = Date.now();
   const execute = async (name: string): Promise<number> => {
-    await client.workflow.execute<typeof emptyWorkflow>('emptyWorkflow', { taskQueue, workflowId: `bench:${run}:${name}`, requestEagerStart: true });
+    await client.workflow.execute<typeof emptyWorkflow>('emptyWorkflow', {
+      taskQueue,
+      workflowId: `bench:${run}:${name}`,
+      requestEagerStart: true,
+    });
     return 1;
   };
   try {

@@ -66,7 +66,9 @@ function ticksOf(pid: number): number {
 }
 
 function machineTicks(): number {
-  const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (procText('/proc/stat').split('\n')[0] ?? '').split(/\s+/).map(Number);
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (procText('/proc/stat').split('\n')[0] ?? '')
+    .split(/\s+/)
+    .map(Number);
   return user + nice + system + irq + softirq;
 }
 

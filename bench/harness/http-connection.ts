@@ -30,7 +30,8 @@ export class HttpConnection {
   request(method: string, path: string, headers: Readonly<Record<string, string>>, body?: string): Promise<HttpAnswer> {
     if (this.#waiting !== undefined) return Promise.reject(new Error('a request is under way on this connection'));
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    const length = body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
+    const length =
+      body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
     const head = `${method} ${path} HTTP/1.1\r\nHost: ${this.#host}:${this.#port}\r\n${lines.join('')}${length}\r\n`;
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
@@ -91,7 +92,12 @@ export class HttpPool {
     this.#limit = limit;
   }
 
-  async request(method: string, path: string, headers: Readonly<Record<string, string>>, body?: string): Promise<HttpAnswer> {
+  async request(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    body?: string,
+  ): Promise<HttpAnswer> {
     const connection = await this.#take();
     try {
       return await connection.request(method, path, headers, body);

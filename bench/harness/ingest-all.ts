@@ -9,7 +9,12 @@ export async function ingestAll(bench: Bench, token: string, bodies: readonly In
   const before = await bench.endOf(topics.changes);
   for (let start = 0; start < bodies.length; start += 500) {
     const part = bodies.slice(start, start + 500);
-    const { status, body } = await connection.request('POST', '/ingest-metadata', { Authorization: `Bearer ${token}` }, JSON.stringify(part));
+    const { status, body } = await connection.request(
+      'POST',
+      '/ingest-metadata',
+      { Authorization: `Bearer ${token}` },
+      JSON.stringify(part),
+    );
     if (status !== 202) throw new Error(`an array got ${status}: ${body.slice(0, 300)}`);
   }
   connection.close();

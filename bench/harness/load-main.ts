@@ -17,7 +17,8 @@ process.on('message', (message: ToLoad) => {
   if (message.type === 'run') {
     runJob(message.job).then(
       (result) => tell({ type: 'done', result }),
-      (error: unknown) => tell({ type: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+      (error: unknown) =>
+        tell({ type: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
     );
   } else {
     flow.paused = message.type === 'pause';
@@ -50,7 +51,13 @@ function perform(job: Job): Promise<Performed> {
   }
 }
 
-async function getInTurn({ base, token, paths, connections, seconds }: Extract<Job, { kind: 'get' }>): Promise<Performed> {
+async function getInTurn({
+  base,
+  token,
+  paths,
+  connections,
+  seconds,
+}: Extract<Job, { kind: 'get' }>): Promise<Performed> {
   const headers = { Authorization: `Bearer ${token}` };
   const performed: Performed = { count: 0, errors: 0, durations: [] };
   const endAt = performance.now() + seconds * 1_000;
@@ -71,35 +78,67 @@ async function getInTurn({ base, token, paths, connections, seconds }: Extract<J
   return performed;
 }
 
-async function postOpenLoop({ base, token, prefix, perSecond, seconds }: Extract<Job, { kind: 'post-open' }>): Promise<Performed> {
+async function postOpenLoop({
+  base,
+  token,
+  prefix,
+  perSecond,
+  seconds,
+}: Extract<Job, { kind: 'post-open' }>): Promise<Performed> {
   const pool = new HttpPool(base);
   const headers = { Authorization: `Bearer ${token}` };
   let errors = 0;
   const durations = await openLoop(perSecond, seconds, async (index) => {
-    const { status } = await pool.request('POST', '/ingest-metadata', headers, JSON.stringify(tableBody(prefix, index)));
+    const { status } = await pool.request(
+      'POST',
+      '/ingest-metadata',
+      headers,
+      JSON.stringify(tableBody(prefix, index)),
+    );
     if (status !== 202) errors += 1;
   });
   pool.close();
   return { count: durations.length, errors, durations };
 }
 
-async function sendOpenLoop({ brokers, topic, tenantId, prefix, perSecond, seconds }: Extract<Job, { kind: 'send-open' }>): Promise<Performed> {
+async function sendOpenLoop({
+  brokers,
+  topic,
+  tenantId,
+  prefix,
+  perSecond,
+  seconds,
+}: Extract<Job, { kind: 'send-open' }>): Promise<Performed> {
   calmIdleConnections();
   const kafka = new Kafka({ clientId: 'bench-raw', brokers, logLevel: logLevel.ERROR });
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, allowAutoTopicCreation: false });
+  const producer = kafka.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    allowAutoTopicCreation: false,
+  });
   await producer.connect();
   const durations = await openLoop(perSecond, seconds, (index) => {
     const { entity_type, qualified_name, ...body } = tableBody(prefix, index);
     const id = metadataId(tenantId, entity_type, qualified_name ?? '');
     const value = JSON.stringify({ op: 'upsert', entity_type, qualified_name, ...body });
-    const headers = { [ingestHeaders.tenant]: tenantId, [ingestHeaders.recordId]: newRecordId(), [ingestHeaders.door]: 'stream' };
+    const headers = {
+      [ingestHeaders.tenant]: tenantId,
+      [ingestHeaders.recordId]: newRecordId(),
+      [ingestHeaders.door]: 'stream',
+    };
     return producer.send({ topic, acks: -1, messages: [{ key: entityKey(tenantId, id), value, headers }] });
   });
   await producer.disconnect();
   return { count: durations.length, errors: 0, durations };
 }
 
-async function sendArrays({ base, token, prefix, connections, arraySize, updates }: Extract<Job, { kind: 'arrays' }>): Promise<Performed> {
+async function sendArrays({
+  base,
+  token,
+  prefix,
+  connections,
+  arraySize,
+  updates,
+}: Extract<Job, { kind: 'arrays' }>): Promise<Performed> {
   const headers = { Authorization: `Bearer ${token}` };
   const performed: Performed = { count: 0, errors: 0, durations: [] };
   let next = 0;

@@ -8,7 +8,9 @@ export class LoadProcess {
   acknowledged = 0;
 
   constructor() {
-    this.#child = fork(join(import.meta.dirname, 'load-main.ts'), { execArgv: ['--disable-warning=ExperimentalWarning'] });
+    this.#child = fork(join(import.meta.dirname, 'load-main.ts'), {
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+    });
     this.#child.on('message', (message: FromLoad) => {
       if (message.type === 'progress') this.acknowledged = message.acknowledged;
     });

@@ -3,13 +3,17 @@
  * due: a stall counts for everything that should have begun meanwhile (no coordinated omission).
  * @returns how long each took, in milliseconds.
  */
-export async function openLoop(perSecond: number, seconds: number, work: (index: number) => Promise<unknown>): Promise<number[]> {
+export async function openLoop(
+  perSecond: number,
+  seconds: number,
+  work: (index: number) => Promise<unknown>,
+): Promise<number[]> {
   const total = Math.round(perSecond * seconds);
   const intervalMs = 1_000 / perSecond;
   const startAt = performance.now() + 20;
   const durations: number[] = [];
   const running: Promise<void>[] = [];
-  for (let index = 0; index < total; ) {
+  for (let index = 0; index < total;) {
     const dueAt = startAt + index * intervalMs;
     const waitMs = dueAt - performance.now();
     if (waitMs > 0) {

@@ -15,6 +15,7 @@ export function tableBody(prefix: string, index: number, revision = 0): IngestBo
       refreshed_every_minutes: 60,
     },
     ...(index % 2 === 0 && { parent: { entity_type: 'schema', qualified_name: `${prefix}.s${index % 100}` } }),
-    ...(index % 4 === 0 && index > 0 && { upstream: [{ entity_type: 'table', qualified_name: `${prefix}.t${index - 1}` }] }),
+    ...(index % 4 === 0 &&
+      index > 0 && { upstream: [{ entity_type: 'table', qualified_name: `${prefix}.t${index - 1}` }] }),
   };
 }

@@ -9,7 +9,8 @@ export interface Distribution {
 
 export function distribution(values: readonly number[]): Distribution {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
   return { count: sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99), max: sorted.at(-1) ?? Number.NaN };
 }
 
@@ -21,7 +22,11 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; re
 }
 
 /** Runs the work `times` times, one after the other, with a pause between, and gives the durations. */
-export async function repeated(times: number, pauseMs: number, work: (index: number) => Promise<unknown>): Promise<Distribution> {
+export async function repeated(
+  times: number,
+  pauseMs: number,
+  work: (index: number) => Promise<unknown>,
+): Promise<Distribution> {
   const durations: number[] = [];
   for (let index = 0; index < times; index++) {
     durations.push((await timed(() => work(index))).ms);
@@ -31,7 +36,11 @@ export async function repeated(times: number, pauseMs: number, work: (index: num
 }
 
 /** How often a second `work` ran when `lanes` of them run side by side for about `seconds`. Each call answers what it counts for. */
-export async function throughput(lanes: number, seconds: number, work: (index: number) => Promise<number>): Promise<number> {
+export async function throughput(
+  lanes: number,
+  seconds: number,
+  work: (index: number) => Promise<number>,
+): Promise<number> {
   const startedAt = performance.now();
   const endAt = startedAt + seconds * 1_000;
   let count = 0;

@@ -11,7 +11,8 @@ function cells(figure: Figure): string[] {
 
 /** The figures as a Markdown table, for the README. */
 export function markdownTable(figures: readonly Figure[]): string {
-  const row = (values: readonly string[]): string => `| ${values.map((value) => value.replaceAll('|', '\\|')).join(' | ')} |`;
+  const row = (values: readonly string[]): string =>
+    `| ${values.map((value) => value.replaceAll('|', '\\|')).join(' | ')} |`;
   return [row(heads), row(heads.map(() => '---')), ...figures.map((figure) => row(cells(figure)))].join('\n');
 }
 
@@ -22,7 +23,10 @@ export function textTable(figures: readonly Figure[]): string {
   const widths = [1, width(1), width(2), width(3)];
   return rows
     .flatMap((row) => [
-      [0, 1, 2, 3].map((column) => (row[column] ?? '').padEnd(widths[column] ?? 0)).join('  ').trimEnd() + (row[5] === '' ? '' : `  ${row[5]}`),
+      [0, 1, 2, 3]
+        .map((column) => (row[column] ?? '').padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd() + (row[5] === '' ? '' : `  ${row[5]}`),
       ...(row[4] === '' ? [] : [`     of ${row[4]}`]),
       ...(row[6] === '' ? [] : [`     limit: ${row[6]}`]),
     ])

@@ -26,7 +26,12 @@ export async function acknowledgement(bench: Bench): Promise<Figure[]> {
 
   before = await bench.endOf(topics.changes);
   const load = new LoadProcess();
-  const job = { kind: 'post-open', base: bench.stack.addresses.api, token: await bench.token(tenantId), perSecond } as const;
+  const job = {
+    kind: 'post-open',
+    base: bench.stack.addresses.api,
+    token: await bench.token(tenantId),
+    perSecond,
+  } as const;
   await load.run({ ...job, prefix: 'bench.c.warm', seconds: 3 });
   const meter = await bench.meter(load);
   const rest = await load.run({ ...job, prefix: 'bench.c', seconds });
@@ -46,7 +51,9 @@ export async function acknowledgement(bench: Bench): Promise<Figure[]> {
       { what: 'bare send, nobody reads', value: bare.latency[percentile] },
     ],
     limit: percentile === 'p50' ? limit : '',
-    ...(percentile === 'p99' && { note: `largest ${numberText(rest.latency.max)} ms; bare ${numberText(beside.latency.max)} ms` }),
+    ...(percentile === 'p99' && {
+      note: `largest ${numberText(rest.latency.max)} ms; bare ${numberText(beside.latency.max)} ms`,
+    }),
   });
   return [figure('p50'), figure('p99')];
 }

@@ -42,7 +42,15 @@ async function measure(bench: Bench, token: string, size: number): Promise<Figur
   const before = await bench.endOf(topics.changes);
   const load = new LoadProcess();
   const prefix = `bench.h${size}`;
-  const job = { kind: 'arrays', base: bench.stack.addresses.api, token, prefix, connections: 2, arraySize: size < 500 ? 50 : 500, updates: 0 } as const;
+  const job = {
+    kind: 'arrays',
+    base: bench.stack.addresses.api,
+    token,
+    prefix,
+    connections: 2,
+    arraySize: size < 500 ? 50 : 500,
+    updates: 0,
+  } as const;
   const running = load.run(job);
   // The worker has just been started: it warms up on the first records.
   await Promise.race([untilMade(bench, before + wanted / 4), new Promise((resolve) => setTimeout(resolve, warmUpMs))]);
@@ -61,7 +69,10 @@ async function measure(bench: Bench, token: string, size: number): Promise<Figur
   load.steer({ type: 'stop' });
   const { count } = await running;
   load.close();
-  for (const deadline = Date.now() + 90_000; (await bench.endOf(topics.changes)) - before < count && Date.now() < deadline; ) {
+  for (
+    const deadline = Date.now() + 90_000;
+    (await bench.endOf(topics.changes)) - before < count && Date.now() < deadline;
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return {

@@ -73,7 +73,7 @@ async function runToItsEnd(connection: HttpConnection, headers: Record<string, s
   const started = await connection.request('POST', '/v1/ingestions', headers, JSON.stringify({ source }));
   if (started.status !== 202) throw new Error(`the crawl was not started: ${started.status} ${started.body}`);
   const { run_id: id } = JSON.parse(started.body) as Run;
-  for (const deadline = Date.now() + runTimeoutMs; ; ) {
+  for (const deadline = Date.now() + runTimeoutMs; ;) {
     await new Promise((resolve) => setTimeout(resolve, 250));
     const run = JSON.parse((await connection.request('GET', `/v1/ingestions/${id}`, headers)).body) as Run;
     if (run.ended_at !== null) return run;

@@ -81,9 +81,14 @@ async function checkStored(bench: Bench, count: number): Promise<void> {
   const all = collections(bench.db);
   const versions = await all.entityVersions.countDocuments({ tenant_id: tenantId });
   const entities = await all.entities.countDocuments({ tenant_id: tenantId });
-  const { records } = await bench.driver.executeQuery('MATCH (n:Node:Entity {tenant_id: $tenantId}) RETURN count(n) AS nodes', { tenantId });
+  const { records } = await bench.driver.executeQuery(
+    'MATCH (n:Node:Entity {tenant_id: $tenantId}) RETURN count(n) AS nodes',
+    { tenantId },
+  );
   const nodes = Number(records[0]?.get('nodes'));
   if (versions !== count || nodes !== entities) {
-    throw new Error(`${count} records were acknowledged, but there are ${versions} versions of ${entities} entities, and ${nodes} nodes`);
+    throw new Error(
+      `${count} records were acknowledged, but there are ${versions} versions of ${entities} entities, and ${nodes} nodes`,
+    );
   }
 }

@@ -15,7 +15,9 @@ export async function entityReads(bench: Bench): Promise<Figure[]> {
   const token = await bench.token(tenantId);
   const bodies = Array.from({ length: count }, (_, index) => tableBody('bench.f', index));
   await ingestAll(bench, token, bodies);
-  const paths = bodies.map(({ entity_type, qualified_name }) => `/metadata/${metadataId(tenantId, entity_type, qualified_name ?? '')}`);
+  const paths = bodies.map(
+    ({ entity_type, qualified_name }) => `/metadata/${metadataId(tenantId, entity_type, qualified_name ?? '')}`,
+  );
   const bare = await httpCeilings(bench.stack.env, paths, bench.quick ? 3 : 6);
 
   const load = new LoadProcess();

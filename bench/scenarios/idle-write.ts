@@ -20,7 +20,9 @@ export async function idleWrite(bench: Bench): Promise<Figure[]> {
   const latency = await repeated(bench.quick ? 20 : 80, 150, (index) => write(index + 1_000));
   const limit = sharesText(meter.shares());
   connection.close();
-  const ceilings = [{ what: 'the bare writes and an empty workflow, one after the other', value: bareWriteMs(bench.ceilings) }];
+  const ceilings = [
+    { what: 'the bare writes and an empty workflow, one after the other', value: bareWriteMs(bench.ceilings) },
+  ];
   return [
     { scenario: 'b', name: 'idle write applied, p50', value: latency.p50, unit: 'ms', aim: 250, ceilings, limit },
     { scenario: 'b', name: 'idle write applied, p99', value: latency.p99, unit: 'ms', ceilings, limit: '' },

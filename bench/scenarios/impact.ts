@@ -17,7 +17,8 @@ const perLevel = 200;
 const affected = levels * perLevel;
 const roundTimeoutMs = 30_000;
 
-const nameOf = (level: number, place: number): string => (level === 0 ? 'bench.d.root' : `bench.d.l${level}.t${place % perLevel}`);
+const nameOf = (level: number, place: number): string =>
+  level === 0 ? 'bench.d.root' : `bench.d.l${level}.t${place % perLevel}`;
 const refTo = (level: number, place: number) => ({ entity_type: 'table', qualified_name: nameOf(level, place) });
 const rootId = metadataId(tenantId, 'table', nameOf(0, 0));
 
@@ -33,7 +34,10 @@ class Arrivals {
     this.#version = version;
     this.#firstAt = 0;
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`${this.#seen.size} of ${affected} impacts arrived`)), roundTimeoutMs);
+      const late = setTimeout(
+        () => reject(new Error(`${this.#seen.size} of ${affected} impacts arrived`)),
+        roundTimeoutMs,
+      );
       this.#done = (value) => {
         clearTimeout(late);
         resolve(value);
@@ -85,8 +89,14 @@ export async function impact(bench: Bench): Promise<Figure[]> {
   socket.close();
   await consumer.disconnect();
 
-  const bare = bareWriteMs(bench.ceilings) + bench.ceilings.temporal.single.p50 + (await bareWalkMs(bench)) + bench.ceilings.kafka.thousand.p50;
-  const ceilings = [{ what: 'a bare write, an empty workflow, a bare walk and a bare send of 1,000, one after the other', value: bare }];
+  const bare =
+    bareWriteMs(bench.ceilings) +
+    bench.ceilings.temporal.single.p50 +
+    (await bareWalkMs(bench)) +
+    bench.ceilings.kafka.thousand.p50;
+  const ceilings = [
+    { what: 'a bare write, an empty workflow, a bare walk and a bare send of 1,000, one after the other', value: bare },
+  ];
   const first = distribution(times.firstEvent);
   const last = distribution(times.lastEvent);
   const message = distribution(times.lastMessage);
@@ -101,13 +111,31 @@ export async function impact(bench: Bench): Promise<Figure[]> {
       limit,
       note: `${rounds} rounds, largest ${numberText(last.max)} ms; the first event p50 ${numberText(first.p50)} ms`,
     },
-    { scenario: 'd', name: 'change → last WebSocket message, p50', value: message.p50, unit: 'ms', aim: 1_000, ceilings, limit: '', note: `largest ${numberText(message.max)} ms` },
+    {
+      scenario: 'd',
+      name: 'change → last WebSocket message, p50',
+      value: message.p50,
+      unit: 'ms',
+      aim: 1_000,
+      ceilings,
+      limit: '',
+      note: `largest ${numberText(message.max)} ms`,
+    },
   ];
 }
 
 function entity(level: number, place: number, revision: number): IngestBody {
-  const upstream = level === 0 ? [] : place % 3 === 0 && level > 1 ? [refTo(level - 1, place), refTo(level - 1, place + 1)] : [refTo(level - 1, place)];
-  return { ...refTo(level, place), attributes: { name: nameOf(level, place), description: `revision ${revision}` }, upstream };
+  const upstream =
+    level === 0
+      ? []
+      : place % 3 === 0 && level > 1
+        ? [refTo(level - 1, place), refTo(level - 1, place + 1)]
+        : [refTo(level - 1, place)];
+  return {
+    ...refTo(level, place),
+    attributes: { name: nameOf(level, place), description: `revision ${revision}` },
+    upstream,
+  };
 }
 
 function graph(): IngestBody[] {
@@ -120,7 +148,8 @@ function graph(): IngestBody[] {
 
 async function bareWalkMs(bench: Bench): Promise<number> {
   const query = `MATCH (:Node {tenant_id: $tenantId, node_id: $rootId})-[:FEEDS*1..${levels}]->(n:Entity) RETURN DISTINCT n.node_id, n.node_type, n.qualified_name, n.name`;
-  return (await repeated(20, 20, () => bench.driver.executeQuery(query, { tenantId, rootId }, { routing: 'READ' }))).p50;
+  return (await repeated(20, 20, () => bench.driver.executeQuery(query, { tenantId, rootId }, { routing: 'READ' })))
+    .p50;
 }
 
 interface Message {
@@ -130,7 +159,9 @@ interface Message {
 }
 
 async function openSocket(bench: Bench, token: string, onMessage: (message: Message) => void): Promise<WebSocket> {
-  const socket = new WebSocket(`${bench.stack.addresses.api.replace('http', 'ws')}/ws/notifications`, { headers: { authorization: `Bearer ${token}` } });
+  const socket = new WebSocket(`${bench.stack.addresses.api.replace('http', 'ws')}/ws/notifications`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
   await new Promise<void>((resolve, reject) => {
     socket.once('message', () => resolve());
     socket.once('error', reject);

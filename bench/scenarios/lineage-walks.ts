@@ -15,8 +15,13 @@ function graph(size: number): IngestBody[] {
   const refTo = (index: number) => ({ entity_type: 'table', qualified_name: `bench.g.t${index}` });
   return Array.from({ length: size }, (_, index) => {
     const parent = Math.floor((index - 1) / 4);
-    const upstream = index === 0 ? [] : index % 3 === 0 && parent > 1 ? [refTo(parent), refTo(parent - 1)] : [refTo(parent)];
-    return { ...refTo(index), attributes: { name: `t${index}`, description: 'A table in a graph of ten thousand' }, upstream };
+    const upstream =
+      index === 0 ? [] : index % 3 === 0 && parent > 1 ? [refTo(parent), refTo(parent - 1)] : [refTo(parent)];
+    return {
+      ...refTo(index),
+      attributes: { name: `t${index}`, description: 'A table in a graph of ten thousand' },
+      upstream,
+    };
   });
 }
 
@@ -32,7 +37,11 @@ export async function lineageWalks(bench: Bench): Promise<Figure[]> {
   for (const depth of depths) {
     let nodes = 0;
     const walk = async (): Promise<void> => {
-      const { status, body } = await connection.request('GET', `/v1/metadata/${rootId}/lineage?depth=${depth}`, headers);
+      const { status, body } = await connection.request(
+        'GET',
+        `/v1/metadata/${rootId}/lineage?depth=${depth}`,
+        headers,
+      );
       if (status !== 200) throw new Error(`lineage got ${status}: ${body.slice(0, 300)}`);
       nodes = (JSON.parse(body) as { nodes: unknown[] }).nodes.length;
     };

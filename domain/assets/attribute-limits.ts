@@ -42,7 +42,8 @@ function findFault(root: unknown): Fault | undefined {
       if (refusedKeys.has(key)) return { path: [...path, key], message: `the key ${key} is not allowed` };
       if (key.includes('\u0000')) return { path, message: 'a key contains the NUL character (U+0000)' };
       const child = (value as Record<string, unknown>)[key];
-      if (typeof child === 'object' && child !== null) stack.push({ value: child, depth: depth + 1, path: [...path, key] });
+      if (typeof child === 'object' && child !== null)
+        stack.push({ value: child, depth: depth + 1, path: [...path, key] });
     }
   }
   return undefined;

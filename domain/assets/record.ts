@@ -7,7 +7,10 @@ const nulMessage = 'may not contain the NUL character (U+0000)';
 
 export const entityTypeSchema = z
   .string()
-  .regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, 'must start with a letter and have at most 64 letters, digits, `_`, `.` or `-`')
+  .regex(
+    /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/,
+    'must start with a letter and have at most 64 letters, digits, `_`, `.` or `-`',
+  )
   .meta({ description: 'Kind of entity, for example `table`, `column`, `dashboard`', examples: ['table'] });
 
 export const qualifiedNameSchema = z
@@ -15,11 +18,17 @@ export const qualifiedNameSchema = z
   .min(1)
   .max(limits.qualifiedNameLength)
   .refine(noNul, nulMessage)
-  .meta({ description: 'Name that is unique among the entities of its type and tenant', examples: ['warehouse.sales.orders'] });
+  .meta({
+    description: 'Name that is unique among the entities of its type and tenant',
+    examples: ['warehouse.sales.orders'],
+  });
 
 export const tenantIdSchema = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be 1 to 63 lower-case letters, digits, `_` or `-`, starting with a letter or digit');
+  .regex(
+    /^[a-z0-9][a-z0-9_-]{0,62}$/,
+    'must be 1 to 63 lower-case letters, digits, `_` or `-`, starting with a letter or digit',
+  );
 
 export const metadataIdSchema = z
   .string()
@@ -62,7 +71,10 @@ const contentFields = {
     .optional()
     .meta({ description: 'The whole set of entities that this one is made from' }),
   relationships: z.array(relationshipSchema).max(limits.edgesPerEntity).optional(),
-  statistics: z.record(z.string(), z.json()).optional().meta({ description: 'Measured facts; kept, but not versioned' }),
+  statistics: z
+    .record(z.string(), z.json())
+    .optional()
+    .meta({ description: 'Measured facts; kept, but not versioned' }),
 };
 
 /** Body of `POST /ingest-metadata` (one of an array's items). */

@@ -1,5 +1,11 @@
 /** Why a record could not be processed. A closed list, so that people can filter and mend by it. */
-export const deadLetterReasons = ['malformed-json', 'invalid-record', 'version-mismatch', 'not-found', 'no-tenant'] as const;
+export const deadLetterReasons = [
+  'malformed-json',
+  'invalid-record',
+  'version-mismatch',
+  'not-found',
+  'no-tenant',
+] as const;
 
 export type DeadLetterReason = (typeof deadLetterReasons)[number];
 

@@ -82,7 +82,10 @@ export class PartitionLane {
         delayMs = firstRetryMs;
       } catch (error) {
         if (this.#closed) break;
-        this.#options.logger.warn({ err: error, partition: this.#options.partition, delayMs }, 'a batch is tried again');
+        this.#options.logger.warn(
+          { err: error, partition: this.#options.partition, delayMs },
+          'a batch is tried again',
+        );
         await this.#sleep(delayMs);
         delayMs = Math.min(delayMs * 2, lastRetryMs);
       }
@@ -113,11 +116,14 @@ export class PartitionLane {
   async #untilHas(offset: number): Promise<void> {
     const has = (): boolean => (this.#records.at(-1)?.offset ?? 0) >= offset;
     this.#waitsForRest = !has();
-    for (let startedAt = Date.now(); !this.#closed && !has(); ) {
+    for (let startedAt = Date.now(); !this.#closed && !has();) {
       await this.#sleep(restOfBatchMs);
       if (Date.now() - startedAt < restOfBatchMs) continue;
       const { logger, partition } = this.#options;
-      logger.warn({ partition, at: this.#records.at(-1)?.offset, to: offset }, 'waiting for the rest of a batch that was cut before');
+      logger.warn(
+        { partition, at: this.#records.at(-1)?.offset, to: offset },
+        'waiting for the rest of a batch that was cut before',
+      );
       startedAt = Date.now();
     }
     this.#waitsForRest = false;

@@ -101,9 +101,10 @@ export function entities(db: Db) {
     /** Inserts versions in their order, up to the first whose number is taken. */
     async insertVersions(tenantId: string, versions: EntityVersion[]): Promise<VersionInsert> {
       if (versions.length === 0) return { inserted: 0 };
-      const documents = versions.map(
-        (version): EntityVersionDoc => ({ _id: versionId(version.entity_id, version.version), ...encoded(version) }),
-      );
+      const documents = versions.map((version): EntityVersionDoc => ({
+        _id: versionId(version.entity_id, version.version),
+        ...encoded(version),
+      }));
       try {
         await versionsOf(tenantId).insertMany(documents, { ordered: true });
         return { inserted: versions.length };
@@ -118,14 +119,12 @@ export function entities(db: Db) {
     async closePredecessors(tenantId: string, versions: EntityVersion[]): Promise<void> {
       const operations = versions
         .filter((version) => version.version > 1)
-        .map(
-          (version): TenantOperation<EntityVersionDoc> => ({
-            updateOne: {
-              filter: { _id: versionId(version.entity_id, version.version - 1) },
-              update: { $set: { valid_to: version.valid_from, is_current: false } },
-            },
-          }),
-        );
+        .map((version): TenantOperation<EntityVersionDoc> => ({
+          updateOne: {
+            filter: { _id: versionId(version.entity_id, version.version - 1) },
+            update: { $set: { valid_to: version.valid_from, is_current: false } },
+          },
+        }));
       if (operations.length > 0) await versionsOf(tenantId).bulkWrite(operations, { ordered: false });
     },
 
@@ -146,11 +145,9 @@ export function entities(db: Db) {
 
     /** Keeps measured facts of entities whose content did not change. */
     async putStatistics(tenantId: string, statistics: ReadonlyMap<string, Record<string, Json>>): Promise<void> {
-      const operations = [...statistics].map(
-        ([entityId, facts]): TenantOperation<EntityDoc> => ({
-          updateOne: { filter: { _id: entityId }, update: { $set: { statistics: encodeKeys(facts) } } },
-        }),
-      );
+      const operations = [...statistics].map(([entityId, facts]): TenantOperation<EntityDoc> => ({
+        updateOne: { filter: { _id: entityId }, update: { $set: { statistics: encodeKeys(facts) } } },
+      }));
       if (operations.length > 0) await currentOf(tenantId).bulkWrite(operations, { ordered: false });
     },
 

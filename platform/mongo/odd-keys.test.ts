@@ -3,7 +3,13 @@ import { decodeKeys, encodeKeys } from './odd-keys.ts';
 
 describe('odd keys', () => {
   it('come back as they were', () => {
-    const value = { $ref: 'x', $id: 1, nested: [{ _bsontype: 'ObjectId', 'a.b': { $set: 1 } }], '\uFF05$x': 2, plain: null };
+    const value = {
+      $ref: 'x',
+      $id: 1,
+      nested: [{ _bsontype: 'ObjectId', 'a.b': { $set: 1 } }],
+      '\uFF05$x': 2,
+      plain: null,
+    };
     const encoded = encodeKeys(value);
     expect(JSON.stringify(encoded)).not.toMatch(/"(\$|_bsontype)/);
     expect(decodeKeys(encoded)).toEqual(value);

@@ -90,7 +90,9 @@ export class TenantCollection<Doc extends Owned> {
 
   #check(document: Doc): void {
     if (document.tenant_id !== this.#tenantId) {
-      throw new Error(`a document of tenant ${document.tenant_id} was about to be written for tenant ${this.#tenantId}`);
+      throw new Error(
+        `a document of tenant ${document.tenant_id} was about to be written for tenant ${this.#tenantId}`,
+      );
     }
   }
 }

@@ -154,7 +154,9 @@ async function putEdges(
   if (later.length > 0) await transaction.run(dropStale, { ...parameters, rows: later.map(keepRow) });
   for (const kind of edgeKinds) {
     for (const first of [true, false]) {
-      const rows = owners.filter((owner) => isFirst.get(owner.entityId) === first).flatMap((owner) => edgeRows(owner, kind));
+      const rows = owners
+        .filter((owner) => isFirst.get(owner.entityId) === first)
+        .flatMap((owner) => edgeRows(owner, kind));
       const writer = first ? edgeWriters[kind].create : edgeWriters[kind].merge;
       if (rows.length > 0) await transaction.run(writer, { ...parameters, rows });
     }

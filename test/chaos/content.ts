@@ -72,11 +72,15 @@ function newEdges(entity: LoadEntity, random: Random): ReturnType<typeof edgesOf
       : { entity_type: other.entityType, qualified_name: other.qualifiedName };
   };
   const ghost = { entity_type: 'table', qualified_name: `ghost.${random.below(200)}` };
-  const upstream = Array.from({ length: Math.min(entity.place, random.below(4)) }, () => refTo(random.below(entity.place)));
+  const upstream = Array.from({ length: Math.min(entity.place, random.below(4)) }, () =>
+    refTo(random.below(entity.place)),
+  );
   if (random.chance(0.05)) upstream.push(ghost);
   return {
     ...(random.chance(0.5) && { parent: random.chance(0.9) ? refTo(random.below(groupSize)) : ghost }),
     upstream,
-    ...(random.chance(0.15) && { relationships: [{ relationship_type: 'JOINS_WITH', target: refTo(random.below(groupSize)) }] }),
+    ...(random.chance(0.15) && {
+      relationships: [{ relationship_type: 'JOINS_WITH', target: refTo(random.below(groupSize)) }],
+    }),
   };
 }

@@ -11,7 +11,12 @@ export interface Killing {
 }
 
 /** Kills each service with SIGKILL, lets the others miss it for a moment, starts it again, and lets the load go on for a while. */
-export async function killEach(stack: Stack, rounds: number, random: Random, onKill: (text: string) => void): Promise<Killing[]> {
+export async function killEach(
+  stack: Stack,
+  rounds: number,
+  random: Random,
+  onKill: (text: string) => void,
+): Promise<Killing[]> {
   const killings: Killing[] = [];
   for (let round = 0; round < rounds; round++) {
     for (const service of round === 0 ? victims : random.shuffled(victims)) {

@@ -27,7 +27,12 @@ export class Ledger {
 }
 
 export interface LedgerCheck {
-  counts: Record<Outcome, number> & { acknowledged: number; entities: number; lost: number; arrivedUnacknowledged: number };
+  counts: Record<Outcome, number> & {
+    acknowledged: number;
+    entities: number;
+    lost: number;
+    arrivedUnacknowledged: number;
+  };
   discrepancies: Discrepancy[];
 }
 
@@ -41,7 +46,15 @@ export function checkLedger(
   const find = (entry: Acknowledged, kind: string, detail: string): void => {
     discrepancies.push({ kind, tenantId: entry.tenantId, subject: entry.recordId, detail });
   };
-  const counts = { acknowledged: 0, entities: 0, applied: 0, unchanged: 0, 'dead-lettered': 0, lost: 0, arrivedUnacknowledged: 0 };
+  const counts = {
+    acknowledged: 0,
+    entities: 0,
+    applied: 0,
+    unchanged: 0,
+    'dead-lettered': 0,
+    lost: 0,
+    arrivedUnacknowledged: 0,
+  };
   const lastSeq = new Map<string, number>();
   const ids = new Set<string>();
   for (const entry of ledger.entries) {
@@ -56,13 +69,21 @@ export function checkLedger(
       continue;
     }
     counts[outcome] += 1;
-    if (record.text !== entry.content) find(entry, 'altered record', `of ${entry.entityId} arrived with other content than was sent`);
+    if (record.text !== entry.content)
+      find(entry, 'altered record', `of ${entry.entityId} arrived with other content than was sent`);
     const key = `${entry.tenantId}|${entry.entityId}`;
     const before = lastSeq.get(key) ?? -1;
-    if (record.raw.seq < before) find(entry, 'order lost', `of ${entry.entityId} stands before one that was acknowledged earlier`);
+    if (record.raw.seq < before)
+      find(entry, 'order lost', `of ${entry.entityId} stands before one that was acknowledged earlier`);
     lastSeq.set(key, Math.max(before, record.raw.seq));
   }
-  for (const text of ledger.staleReads) discrepancies.push({ kind: 'stale read', tenantId: '', subject: text, detail: 'a read after a write that was applied did not see it' });
+  for (const text of ledger.staleReads)
+    discrepancies.push({
+      kind: 'stale read',
+      tenantId: '',
+      subject: text,
+      detail: 'a read after a write that was applied did not see it',
+    });
   counts.entities = lastSeq.size;
   counts.arrivedUnacknowledged = [...arrived.keys()].filter((id) => !ids.has(id)).length;
   return { counts, discrepancies };

@@ -29,7 +29,17 @@ export interface LoadOptions {
 }
 
 /** Runs all clients until `goesOn` says no. Each entity belongs to one client, so its records have a defined order. */
-export async function runLoad({ stack, kafka, ledger, seed, records, seconds, isPaced, goesOn, giveUp }: LoadOptions): Promise<void> {
+export async function runLoad({
+  stack,
+  kafka,
+  ledger,
+  seed,
+  records,
+  seconds,
+  isPaced,
+  goesOn,
+  giveUp,
+}: LoadOptions): Promise<void> {
   const producer = new GroupCommitProducer(kafka, { retries: 2 });
   await producer.connect();
   const clients = tenantIds.length * (restClientsPerTenant + 1);

@@ -28,7 +28,9 @@ export async function untilQuiet(deps: QuietDeps, timeoutMs: number): Promise<st
         collections(deps.db).batches.countDocuments({ closed_at: { $exists: false } }),
         deps.temporal.workflow.count('ExecutionStatus = "Running"'),
       ]);
-      const done = new Map(committed[0]?.partitions.map(({ partition, offset }) => [partition, Math.max(0, Number(offset))]));
+      const done = new Map(
+        committed[0]?.partitions.map(({ partition, offset }) => [partition, Math.max(0, Number(offset))]),
+      );
       const lag = ends.reduce((sum, { partition, high }) => sum + Number(high) - (done.get(partition) ?? 0), 0);
       if (lag === 0 && open === 0 && running.count === 0) return undefined;
       if (Date.now() > deadline) return `lag ${lag}, open batches ${open}, running workflows ${running.count}`;

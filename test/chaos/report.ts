@@ -13,7 +13,12 @@ export function printTable(title: string, rows: readonly (readonly [string, stri
   }
 }
 
-export function printReport(killings: readonly Killing[], ledger: Ledger, check: LedgerCheck, report: ConsistencyReport): void {
+export function printReport(
+  killings: readonly Killing[],
+  ledger: Ledger,
+  check: LedgerCheck,
+  report: ConsistencyReport,
+): void {
   const { counts } = report;
   printTable(
     'Killed with SIGKILL, and gone for',

@@ -38,7 +38,8 @@ export class RestClient {
     for (let pause = firstPauseMs; !this.#giveUp.aborted; pause = Math.min(pause * 2, longestPauseMs)) {
       const answer = await this.#attempt(request);
       if (answer !== undefined && answer.status < 500 && answer.status !== 429 && answer.status !== 409) return answer;
-      if (answer !== undefined && answer.status === 500) throw new Error(`${request.method} ${request.path} got a 500: ${JSON.stringify(answer.body)}`);
+      if (answer !== undefined && answer.status === 500)
+        throw new Error(`${request.method} ${request.path} got a 500: ${JSON.stringify(answer.body)}`);
       this.#ledger.failedAttempts += 1;
       await sleep(pause * (0.5 + Math.random()));
     }

@@ -90,11 +90,17 @@ async function sendSingle({ client, ledger, random }: RestLoadOptions, entity: L
   ledger.readsAfterWrite += 1;
   const shown = read.body as { attributes?: { description?: string } };
   if (read.status === 200 && shown.attributes?.description === body.attributes.description) return;
-  ledger.staleReads.push(`${entity.entityId}, record ${recordId}: ${read.status} ${shown.attributes?.description ?? ''} instead of ${body.attributes.description ?? ''}`);
+  ledger.staleReads.push(
+    `${entity.entityId}, record ${recordId}: ${read.status} ${shown.attributes?.description ?? ''} instead of ${body.attributes.description ?? ''}`,
+  );
 }
 
 async function remove({ client, ledger, random }: RestLoadOptions, entity: LoadEntity): Promise<void> {
-  const answer = await client.send({ method: 'DELETE', path: `/metadata/${entity.entityId}`, headers: idempotencyKey(random) });
+  const answer = await client.send({
+    method: 'DELETE',
+    path: `/metadata/${entity.entityId}`,
+    headers: idempotencyKey(random),
+  });
   acknowledgeChange(ledger, entity, answer, undefined);
 }
 
@@ -117,7 +123,12 @@ async function replaceIfMatch(options: RestLoadOptions, entity: LoadEntity): Pro
 }
 
 /** A change of an entity that must exist: Lily refuses when it does not, or not yet. */
-function acknowledgeChange(ledger: Ledger, entity: LoadEntity, answer: Answer | undefined, content: IngestBody | undefined): void {
+function acknowledgeChange(
+  ledger: Ledger,
+  entity: LoadEntity,
+  answer: Answer | undefined,
+  content: IngestBody | undefined,
+): void {
   if (answer === undefined) return;
   const recordId = answer.headers.get('lily-record-id');
   if (answer.status === 202 && recordId !== null) acknowledge(ledger, entity, recordId, content);

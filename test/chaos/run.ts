@@ -36,7 +36,12 @@ interface Options {
 const whole = (text: string): number => Math.max(1, Math.trunc(Number(text)));
 const options = new Command('chaos')
   .option('--records <n>', 'acknowledged records, at least', whole, 20_000)
-  .option('--seed <n>', 'of the load and of the order of the killings', whole, Math.trunc(Date.now() / 1_000) % 1_000_000)
+  .option(
+    '--seed <n>',
+    'of the load and of the order of the killings',
+    whole,
+    Math.trunc(Date.now() / 1_000) % 1_000_000,
+  )
   .option('--rounds <n>', 'how often each service is killed', whole, 2)
   .option('--keep', 'leave the stack up, to look into it', false)
   .parse()
@@ -66,7 +71,9 @@ async function chaos(stack: Stack): Promise<{ passed: number; discrepancies: Dis
     goesOn: () => !ended.signal.aborted && (!killingDone || ledger.entries.length < options.records),
     giveUp: ended.signal,
   });
-  const killing = killEach(stack, options.rounds, random, (text) => say(`${text} (${ledger.entries.length} acknowledged)`)).finally(() => {
+  const killing = killEach(stack, options.rounds, random, (text) =>
+    say(`${text} (${ledger.entries.length} acknowledged)`),
+  ).finally(() => {
     killingDone = true;
   });
   const [killings] = await Promise.all([killing, load]).finally(() => ended.abort());
@@ -79,7 +86,8 @@ async function chaos(stack: Stack): Promise<{ passed: number; discrepancies: Dis
     const discrepancies: Discrepancy[] = [];
     // Quiet first: what is still under way looks like a fault.
     const restless = await untilQuiet({ kafka, db, temporal }, quietTimeoutMs);
-    if (restless !== undefined) discrepancies.push({ kind: 'not quiet', tenantId: '', subject: 'stack', detail: restless });
+    if (restless !== undefined)
+      discrepancies.push({ kind: 'not quiet', tenantId: '', subject: 'stack', detail: restless });
     say(restless === undefined ? 'all is quiet; verifying' : `still under way: ${restless}`);
 
     const changes = await readChangeLog(kafka);
@@ -95,14 +103,21 @@ async function chaos(stack: Stack): Promise<{ passed: number; discrepancies: Dis
     const check = checkLedger(ledger, arrived, report.outcomes);
     discrepancies.push(...check.discrepancies, ...report.discrepancies);
     if (ledger.entries.length < options.records) {
-      discrepancies.push({ kind: 'too little load', tenantId: '', subject: 'ledger', detail: `${ledger.entries.length} acknowledged` });
+      discrepancies.push({
+        kind: 'too little load',
+        tenantId: '',
+        subject: 'ledger',
+        detail: `${ledger.entries.length} acknowledged`,
+      });
     }
     printReport(killings, ledger, check, report);
-    if (discrepancies.length > 0 || options.keep) return { passed: report.counts.records + report.counts.entities, discrepancies };
+    if (discrepancies.length > 0 || options.keep)
+      return { passed: report.counts.records + report.counts.entities, discrepancies };
 
     const { planted, unnoticed } = await sabotage({ db, driver, tenantId: tenantIds[0], changes });
     say(`planted ${planted} faults to test the verification itself: ${planted - unnoticed.length} were noticed`);
-    for (const subject of unnoticed) discrepancies.push({ kind: 'unnoticed fault', tenantId: tenantIds[0], subject, detail: '' });
+    for (const subject of unnoticed)
+      discrepancies.push({ kind: 'unnoticed fault', tenantId: tenantIds[0], subject, detail: '' });
     return { passed: report.counts.records + report.counts.entities + planted - unnoticed.length, discrepancies };
   } finally {
     await Promise.all([client.close(), driver.close(), temporal.connection.close()]);

@@ -27,7 +27,10 @@ export async function sabotage(stores: Stores): Promise<{ planted: number; unnot
   const { discrepancies } = await verifyConsistency({ db, driver, tenantIds: [tenantId], changes });
   const noticed = ({ kind, subject }: Planted): boolean =>
     discrepancies.some((one) => one.kind === kind && one.subject.startsWith(subject));
-  return { planted: planted.length, unnoticed: planted.filter((one) => !noticed(one)).map(({ kind, subject }) => `${kind} at ${subject}`) };
+  return {
+    planted: planted.length,
+    unnoticed: planted.filter((one) => !noticed(one)).map(({ kind, subject }) => `${kind} at ${subject}`),
+  };
 }
 
 async function plant({ db, driver, tenantId, changes }: Stores): Promise<{ planted: Planted[]; changes: ChangeLog }> {
@@ -47,7 +50,10 @@ async function plant({ db, driver, tenantId, changes }: Stores): Promise<{ plant
 
   const lost = take();
   await all.entityVersions.deleteOne({ _id: lost._id });
-  planted.push({ kind: 'wrong outcome', subject: lost.record_id }, { kind: 'invented event', subject: `${lost.entity_id}:${lost.version}` });
+  planted.push(
+    { kind: 'wrong outcome', subject: lost.record_id },
+    { kind: 'invented event', subject: `${lost.entity_id}:${lost.version}` },
+  );
 
   const late = take();
   await all.entityVersions.updateOne({ _id: late._id }, { $set: { valid_to: new Date(0) } });
@@ -58,14 +64,23 @@ async function plant({ db, driver, tenantId, changes }: Stores): Promise<{ plant
   planted.push({ kind: 'wrong entity', subject: stale.entity_id });
 
   const unlinked = take((version) => version.upstream.length > 0);
-  await driver.executeQuery('MATCH (:Node {tenant_id: $tenantId})-[r {owner: $id}]-() DELETE r', { tenantId, id: unlinked.entity_id });
+  await driver.executeQuery('MATCH (:Node {tenant_id: $tenantId})-[r {owner: $id}]-() DELETE r', {
+    tenantId,
+    id: unlinked.entity_id,
+  });
   planted.push({ kind: 'wrong edges', subject: unlinked.entity_id });
 
   const outdated = take();
-  await driver.executeQuery('MATCH (n:Node {tenant_id: $tenantId, node_id: $id}) SET n.version = n.version - 1', { tenantId, id: outdated.entity_id });
+  await driver.executeQuery('MATCH (n:Node {tenant_id: $tenantId, node_id: $id}) SET n.version = n.version - 1', {
+    tenantId,
+    id: outdated.entity_id,
+  });
   planted.push({ kind: 'wrong node', subject: outdated.entity_id });
 
-  const { records } = await driver.executeQuery('MATCH (n:Pending {tenant_id: $tenantId}) WITH n LIMIT 1 SET n:Entity RETURN n.node_id AS id', { tenantId });
+  const { records } = await driver.executeQuery(
+    'MATCH (n:Pending {tenant_id: $tenantId}) WITH n LIMIT 1 SET n:Entity RETURN n.node_id AS id',
+    { tenantId },
+  );
   planted.push({ kind: 'invented node', subject: String(records[0]?.get('id')) });
 
   const letter = await all.deadLetters.findOneAndDelete({ tenant_id: tenantId });

@@ -55,7 +55,13 @@ function outgoing(entity: LoadEntity, random: Random): Outgoing {
   const recordId = newRecordId();
   const roll = random.next();
   if (roll < 0.02) return { entity, recordId, value: '{"op":"upsert",', content: undefined };
-  if (roll < 0.04) return { entity, recordId, value: JSON.stringify({ op: 'rename', entity_type, qualified_name }), content: undefined };
+  if (roll < 0.04)
+    return {
+      entity,
+      recordId,
+      value: JSON.stringify({ op: 'rename', entity_type, qualified_name }),
+      content: undefined,
+    };
   const record: IngestRecord =
     roll < 0.16
       ? { op: 'delete', entity_type, qualified_name }

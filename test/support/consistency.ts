@@ -76,7 +76,8 @@ async function verifyTenant(options: ConsistencyOptions, tenantId: string, verif
   const stored = await readTenant(options.db, tenantId);
   const versionByRecord = new Map<string, EntityVersion>();
   for (const version of [...stored.histories.values()].flat()) {
-    if (versionByRecord.has(version.record_id)) findings.add('record applied twice', version.record_id, `again as ${version.entity_id} v${version.version}`);
+    if (versionByRecord.has(version.record_id))
+      findings.add('record applied twice', version.record_id, `again as ${version.entity_id} v${version.version}`);
     versionByRecord.set(version.record_id, version);
   }
   verifyOutcomes(stored, versionByRecord, verification);
@@ -110,13 +111,18 @@ async function verifyTenant(options: ConsistencyOptions, tenantId: string, verif
 }
 
 /** Every raw record made a version, or is a dead letter, or changed nothing; and its batch is closed. */
-function verifyOutcomes(stored: StoredTenant, versions: ReadonlyMap<string, EntityVersion>, verification: Verification): void {
+function verifyOutcomes(
+  stored: StoredTenant,
+  versions: ReadonlyMap<string, EntityVersion>,
+  verification: Verification,
+): void {
   const { counts, findings, outcomes } = verification;
   for (const { raw } of stored.records) {
     const applied = versions.has(raw._id);
     const refused = stored.letters.has(raw._id);
     if (applied && refused) findings.add('applied and dead-lettered', raw._id, `of ${raw.entity_id}`);
-    if (!stored.closedBatches.has(raw.batch_id)) findings.add('open batch', raw.batch_id, `record ${raw._id} is not finished`);
+    if (!stored.closedBatches.has(raw.batch_id))
+      findings.add('open batch', raw.batch_id, `record ${raw._id} is not finished`);
     const outcome = applied ? 'applied' : refused ? 'dead-lettered' : 'unchanged';
     outcomes.set(raw._id, outcome);
     counts.records += 1;
@@ -140,7 +146,8 @@ function checkAgainstRecords(
   checkHistory(entityId, history, expected, findings);
   for (const [recordId, outcome] of expected.outcomes) {
     const found = outcomes.get(recordId);
-    if (found !== outcome) findings.add('wrong outcome', recordId, `is ${found}, should be ${outcome} (entity ${entityId})`);
+    if (found !== outcome)
+      findings.add('wrong outcome', recordId, `is ${found}, should be ${outcome} (entity ${entityId})`);
   }
 }
 
@@ -166,13 +173,19 @@ async function readTenant(db: Db, tenantId: string): Promise<StoredTenant> {
     all.entityVersions.find(own).sort({ _id: 1 }).toArray(),
     all.entities.find(own).toArray(),
     all.deadLetters.find(own).project<{ _id: string }>({ _id: 1 }).toArray(),
-    all.batches.find({ ...own, closed_at: { $exists: true } }).project<{ _id: string }>({ _id: 1 }).toArray(),
+    all.batches
+      .find({ ...own, closed_at: { $exists: true } })
+      .project<{ _id: string }>({ _id: 1 })
+      .toArray(),
   ]);
   const records = raw.map(parseRaw).sort((a, b) => a.raw.seq - b.raw.seq);
   return {
     records,
     recordsOf: Map.groupBy(records, (record) => record.entityId),
-    histories: Map.groupBy(versions.map((version) => decodeKeys<EntityVersion>(version)), (version) => version.entity_id),
+    histories: Map.groupBy(
+      versions.map((version) => decodeKeys<EntityVersion>(version)),
+      (version) => version.entity_id,
+    ),
     entities: new Map(entities.map((entity) => [entity.entity_id, decodeKeys<Entity>(entity)])),
     letters: new Set(letters.map(({ _id }) => _id)),
     closedBatches: new Set(batches.map(({ _id }) => _id)),

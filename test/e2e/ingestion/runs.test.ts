@@ -71,90 +71,108 @@ async function changesOf(tenant: string, run: Run): Promise<string[]> {
 }
 
 describe('a run over a database with 1,000 tables and 20,000 columns', () => {
-  it('completes; the next writes no version; a renamed column yields exactly what follows from it', async () => {
-    const { tenant, api } = await operator();
-    const database = await server.database('big');
-    await createWideDatabase(database.client, wide);
-    const source = { type: 'postgres', url: database.url };
+  it(
+    'completes; the next writes no version; a renamed column yields exactly what follows from it',
+    async () => {
+      const { tenant, api } = await operator();
+      const database = await server.database('big');
+      await createWideDatabase(database.client, wide);
+      const source = { type: 'postgres', url: database.url };
 
-    const first = await crawl(api, source);
-    expect(first).toMatchObject({ state: 'completed', counts: { read: entitiesOfWide, created: entitiesOfWide } });
+      const first = await crawl(api, source);
+      expect(first).toMatchObject({ state: 'completed', counts: { read: entitiesOfWide, created: entitiesOfWide } });
 
-    const second = await crawl(api, source);
-    expect(second).toMatchObject({ state: 'completed', counts: { read: entitiesOfWide, unchanged: entitiesOfWide } });
-    expect(await changesOf(tenant, second)).toEqual([]);
+      const second = await crawl(api, source);
+      expect(second).toMatchObject({ state: 'completed', counts: { read: entitiesOfWide, unchanged: entitiesOfWide } });
+      expect(await changesOf(tenant, second)).toEqual([]);
 
-    await database.client.query('ALTER TABLE wide.t_0001 RENAME COLUMN c_02 TO c_02_new');
-    const third = await crawl(api, source);
-    expect(third.state).toBe('completed');
-    expect(await changesOf(tenant, third)).toEqual([
-      'created column big.wide.t_0001.c_02_new',
-      'deleted column big.wide.t_0001.c_02',
-      'updated column big.wide.v_0001.c_02',
-      'updated view big.wide.v_0001',
-    ]);
-  }, 5 * minutes);
+      await database.client.query('ALTER TABLE wide.t_0001 RENAME COLUMN c_02 TO c_02_new');
+      const third = await crawl(api, source);
+      expect(third.state).toBe('completed');
+      expect(await changesOf(tenant, third)).toEqual([
+        'created column big.wide.t_0001.c_02_new',
+        'deleted column big.wide.t_0001.c_02',
+        'updated column big.wide.v_0001.c_02',
+        'updated view big.wide.v_0001',
+      ]);
+    },
+    5 * minutes,
+  );
 
-  it('goes on where it was when its worker is killed, and reads each page once', async () => {
-    const { api } = await operator();
-    const database = await server.database();
-    await createWideDatabase(database.client, { tables: 400, columnsPerTable: 20 });
-    const runId = await start(api, { type: 'postgres', url: database.url, page_size: 200 });
-    const before = await until(api, runId, (run) => run.pages >= 5);
-    await stack.kill('worker');
-    await stack.start('worker');
-    const run = await until(api, runId, ended);
-    const expected = 3 + 400 * 21;
-    expect(run).toMatchObject({ state: 'completed', counts: { read: expected, created: expected, unchanged: 0 } });
-    expect(run.pages).toBeGreaterThan(before.pages);
-    const landed = await mongo.db.collection('raw_records').countDocuments({ _id: new RegExp(`^${runId}:`) as never });
-    expect(landed).toBe(expected);
-  }, 4 * minutes);
+  it(
+    'goes on where it was when its worker is killed, and reads each page once',
+    async () => {
+      const { api } = await operator();
+      const database = await server.database();
+      await createWideDatabase(database.client, { tables: 400, columnsPerTable: 20 });
+      const runId = await start(api, { type: 'postgres', url: database.url, page_size: 200 });
+      const before = await until(api, runId, (run) => run.pages >= 5);
+      await stack.kill('worker');
+      await stack.start('worker');
+      const run = await until(api, runId, ended);
+      const expected = 3 + 400 * 21;
+      expect(run).toMatchObject({ state: 'completed', counts: { read: expected, created: expected, unchanged: 0 } });
+      expect(run.pages).toBeGreaterThan(before.pages);
+      const landed = await mongo.db
+        .collection('raw_records')
+        .countDocuments({ _id: new RegExp(`^${runId}:`) as never });
+      expect(landed).toBe(expected);
+    },
+    4 * minutes,
+  );
 });
 
 describe('a run that does not come to its end', () => {
-  it('can be paused, resumed and cancelled, keeps what it applied, and deletes nothing', async () => {
-    const { api } = await operator();
-    const database = await server.database();
-    await createWideDatabase(database.client, { tables: 300, columnsPerTable: 20 });
-    const runId = await start(api, { type: 'postgres', url: database.url, page_size: 100 });
-    await until(api, runId, (run) => run.pages >= 2);
+  it(
+    'can be paused, resumed and cancelled, keeps what it applied, and deletes nothing',
+    async () => {
+      const { api } = await operator();
+      const database = await server.database();
+      await createWideDatabase(database.client, { tables: 300, columnsPerTable: 20 });
+      const runId = await start(api, { type: 'postgres', url: database.url, page_size: 100 });
+      await until(api, runId, (run) => run.pages >= 2);
 
-    expect((await api('POST', `/v1/ingestions/${runId}/pause`)).status).toBe(200);
-    await sleep(1_500);
-    const paused = await look(api, runId);
-    expect(paused.state).toBe('paused');
-    await sleep(1_500);
-    expect((await look(api, runId)).pages).toBe(paused.pages);
+      expect((await api('POST', `/v1/ingestions/${runId}/pause`)).status).toBe(200);
+      await sleep(1_500);
+      const paused = await look(api, runId);
+      expect(paused.state).toBe('paused');
+      await sleep(1_500);
+      expect((await look(api, runId)).pages).toBe(paused.pages);
 
-    expect((await api('POST', `/v1/ingestions/${runId}/resume`)).status).toBe(200);
-    await until(api, runId, (run) => run.pages > paused.pages);
-    expect((await api('POST', `/v1/ingestions/${runId}/cancel`)).status).toBe(200);
-    const run = await until(api, runId, ended);
-    expect(run).toMatchObject({ state: 'cancelled', counts: { deleted: 0 } });
-    expect(run.counts['created']).toBeGreaterThan(0);
-    expect((await api('POST', `/v1/ingestions/${runId}/resume`)).status).toBe(409);
-  }, 3 * minutes);
+      expect((await api('POST', `/v1/ingestions/${runId}/resume`)).status).toBe(200);
+      await until(api, runId, (run) => run.pages > paused.pages);
+      expect((await api('POST', `/v1/ingestions/${runId}/cancel`)).status).toBe(200);
+      const run = await until(api, runId, ended);
+      expect(run).toMatchObject({ state: 'cancelled', counts: { deleted: 0 } });
+      expect(run.counts['created']).toBeGreaterThan(0);
+      expect((await api('POST', `/v1/ingestions/${runId}/resume`)).status).toBe(409);
+    },
+    3 * minutes,
+  );
 
-  it('marks what disappeared as deleted, after a complete enumeration only', async () => {
-    const { tenant, api } = await operator();
-    const database = await server.database();
-    await createWideDatabase(database.client, { tables: 5, columnsPerTable: 2 });
-    const source = { type: 'postgres', url: database.url };
-    await crawl(api, source);
-    await database.client.query('DROP TABLE wide.t_0005');
+  it(
+    'marks what disappeared as deleted, after a complete enumeration only',
+    async () => {
+      const { tenant, api } = await operator();
+      const database = await server.database();
+      await createWideDatabase(database.client, { tables: 5, columnsPerTable: 2 });
+      const source = { type: 'postgres', url: database.url };
+      await crawl(api, source);
+      await database.client.query('DROP TABLE wide.t_0005');
 
-    const refused = await crawl(api, { ...source, url: database.urlFor('lily', 'wrong') });
-    expect(refused).toMatchObject({ state: 'failed', counts: { deleted: 0 } });
-    expect(refused.reason).not.toContain('wrong');
+      const refused = await crawl(api, { ...source, url: database.urlFor('lily', 'wrong') });
+      expect(refused).toMatchObject({ state: 'failed', counts: { deleted: 0 } });
+      expect(refused.reason).not.toContain('wrong');
 
-    const run = await crawl(api, source);
-    expect(await changesOf(tenant, run)).toEqual([
-      `deleted column ${database.name}.wide.t_0005.c_01`,
-      `deleted column ${database.name}.wide.t_0005.c_02`,
-      `deleted table ${database.name}.wide.t_0005`,
-    ]);
-  }, 3 * minutes);
+      const run = await crawl(api, source);
+      expect(await changesOf(tenant, run)).toEqual([
+        `deleted column ${database.name}.wide.t_0005.c_01`,
+        `deleted column ${database.name}.wide.t_0005.c_02`,
+        `deleted table ${database.name}.wide.t_0005`,
+      ]);
+    },
+    3 * minutes,
+  );
 
   it("is another tenant's secret", async () => {
     const { api } = await operator();

@@ -136,7 +136,8 @@ it('puts a record that names no tenant on the dead-letter topic before it goes o
   ]);
   expect(await fateOf(tenantId, marker)).toBe('applied');
   await vi.waitFor(
-    () => expect(seen.filter((one) => one.value === value).map((one) => one.reason)).toEqual(['no-tenant', 'no-tenant']),
+    () =>
+      expect(seen.filter((one) => one.value === value).map((one) => one.reason)).toEqual(['no-tenant', 'no-tenant']),
     { timeout: 15_000 },
   );
   await consumer.disconnect();

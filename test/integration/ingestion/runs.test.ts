@@ -62,7 +62,9 @@ async function someone(role: Role = 'operator', tenant = `t-${randomBytes(6).toS
     return settled(String(started.body['run_id']));
   };
   const settled = async (runId: string): Promise<Run> => {
-    await expect.poll(async () => (await look(runId)).ended_at, { timeout: 3 * minute, interval: 200 }).toEqual(expect.any(String));
+    await expect
+      .poll(async () => (await look(runId)).ended_at, { timeout: 3 * minute, interval: 200 })
+      .toEqual(expect.any(String));
     return look(runId);
   };
   const idOf = (type: string, name: string): string => metadataId(tenant, type, name);

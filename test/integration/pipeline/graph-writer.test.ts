@@ -90,7 +90,9 @@ describe('graphWriter on Neo4j', () => {
     const tenantId = freshTenant();
     const first = [node('a', 1, { edges: fedBy('x'), edgesVersion: 1 })];
     await graphWriter(driver).link(tenantId, first);
-    const made = await driver.executeQuery('MATCH ({tenant_id: $tenantId})-[e]->() RETURN e.created_at AS at', { tenantId });
+    const made = await driver.executeQuery('MATCH ({tenant_id: $tenantId})-[e]->() RETURN e.created_at AS at', {
+      tenantId,
+    });
     await graphWriter(driver).link(tenantId, first);
     await graphWriter(driver).link(tenantId, [node('a', 2, { edges: fedBy('x', 'y'), edgesVersion: 2 })]);
     const kept = await driver.executeQuery(

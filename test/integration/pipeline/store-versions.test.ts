@@ -44,12 +44,22 @@ const bodies = [
 /** What matters of a history, without ids. */
 function story(versions: EntityVersion[]): unknown[] {
   return versions
-    .map((one) => [one.qualified_name, one.version, one.change, one.attributes.description, one.record_id.split(':').at(-1)])
+    .map((one) => [
+      one.qualified_name,
+      one.version,
+      one.change,
+      one.attributes.description,
+      one.record_id.split(':').at(-1),
+    ])
     .sort();
 }
 
 async function historyIn(tenantId: string): Promise<EntityVersion[]> {
-  const documents = await mongo.db.collection('entity_versions').find({ tenant_id: tenantId }).sort({ _id: 1 }).toArray();
+  const documents = await mongo.db
+    .collection('entity_versions')
+    .find({ tenant_id: tenantId })
+    .sort({ _id: 1 })
+    .toArray();
   return documents as unknown as EntityVersion[];
 }
 
@@ -138,7 +148,11 @@ describe('storeVersions on MongoDB', () => {
     await Promise.all(
       ['x', 'y', 'z'].map(async (door) => {
         for (let round = 0; round < rounds; round++) {
-          const records = await landed(tenantId, `${door}${round}`, names.map((name) => table(name, `${door}${round}`)));
+          const records = await landed(
+            tenantId,
+            `${door}${round}`,
+            names.map((name) => table(name, `${door}${round}`)),
+          );
           await storeVersions(stores(), batchOf(tenantId, `${door}${round}`), records);
         }
       }),
@@ -186,6 +200,8 @@ describe('storeVersions on MongoDB', () => {
     const [version] = await historyIn(one);
     expect(await stores().entities.get(other, version?.entity_id ?? '')).toBeUndefined();
     expect(await stores().entities.versions(other, version?.entity_id ?? '', { limit: 10 })).toEqual([]);
-    await expect(stores().entities.insertVersions(other, version === undefined ? [] : [version])).rejects.toThrow('tenant');
+    await expect(stores().entities.insertVersions(other, version === undefined ? [] : [version])).rejects.toThrow(
+      'tenant',
+    );
   });
 });

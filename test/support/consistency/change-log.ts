@@ -21,7 +21,9 @@ export async function readChangeLog(kafka: Kafka): Promise<ChangeLog> {
     await admin.disconnect();
   }
   const open = new Map(
-    bounds.filter(({ low, high }) => Number(low) < Number(high)).map(({ partition, high }) => [partition, Number(high)]),
+    bounds
+      .filter(({ low, high }) => Number(low) < Number(high))
+      .map(({ partition, high }) => [partition, Number(high)]),
   );
   const events: ChangeEvent[] = [];
   if (open.size === 0) return events;
@@ -31,7 +33,11 @@ export async function readChangeLog(kafka: Kafka): Promise<ChangeLog> {
   try {
     await new Promise<void>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error('lily.changes was not read to its end in time')), readTimeoutMs);
-      const eachBatch = async ({ batch }: { batch: { partition: number; messages: { offset: string; value: Buffer | null }[] } }) => {
+      const eachBatch = async ({
+        batch,
+      }: {
+        batch: { partition: number; messages: { offset: string; value: Buffer | null }[] };
+      }) => {
         for (const { offset, value } of batch.messages) {
           const end = open.get(batch.partition);
           if (end === undefined || Number(offset) >= end) break;
@@ -73,11 +79,19 @@ export function checkChanges(
     seen.add(id);
     const version = versions.get(data.metadata_id)?.[data.version - 1];
     if (version === undefined || id !== `${data.metadata_id}:${data.version}`) {
-      findings.add('invented event', id, `is about version ${data.version} of ${data.metadata_id}, which does not exist`);
+      findings.add(
+        'invented event',
+        id,
+        `is about version ${data.version} of ${data.metadata_id}, which does not exist`,
+      );
       continue;
     }
     if (data.record_id !== version.record_id || data.change !== version.change) {
-      findings.add('wrong event', id, `says ${data.change} by ${data.record_id}, the version ${version.change} by ${version.record_id}`);
+      findings.add(
+        'wrong event',
+        id,
+        `says ${data.change} by ${data.record_id}, the version ${version.change} by ${version.record_id}`,
+      );
     }
     const before = reached.get(data.metadata_id) ?? 0;
     if (data.version !== before + 1) findings.add('event out of order', id, `comes after version ${before}`);
@@ -85,7 +99,8 @@ export function checkChanges(
   }
   for (const [entityId, history] of versions) {
     for (const { version } of history) {
-      if (!seen.has(`${entityId}:${version}`)) findings.add('missing event', `${entityId}:${version}`, 'is not on lily.changes');
+      if (!seen.has(`${entityId}:${version}`))
+        findings.add('missing event', `${entityId}:${version}`, 'is not on lily.changes');
     }
   }
   return { events, repeated: events - seen.size };

@@ -52,7 +52,11 @@ function checkNode(node: GraphNode, version: EntityVersion | undefined, findings
   const living = version.change !== 'deleted';
   if (isPending) findings.add('wrong node', node.id, 'is still Pending, though the entity has arrived');
   if (isEntity !== living) {
-    findings.add('wrong node', node.id, `${isEntity ? 'has' : 'lacks'} the label Entity, but is ${living ? 'living' : 'deleted'}`);
+    findings.add(
+      'wrong node',
+      node.id,
+      `${isEntity ? 'has' : 'lacks'} the label Entity, but is ${living ? 'living' : 'deleted'}`,
+    );
   }
   if (node.version !== version.version) {
     findings.add('wrong node', node.id, `is at version ${node.version}, the entity at ${version.version}`);

@@ -13,7 +13,11 @@ export function checkChain(entityId: string, history: readonly EntityVersion[], 
       findings.add('broken history', name, `is_current is ${version.is_current}; there are ${history.length} versions`);
     }
     if ((version.valid_to?.getTime() ?? null) !== (next?.valid_from.getTime() ?? null)) {
-      findings.add('broken history', name, `ends ${version.valid_to?.toISOString()}, the next begins ${next?.valid_from.toISOString()}`);
+      findings.add(
+        'broken history',
+        name,
+        `ends ${version.valid_to?.toISOString()}, the next begins ${next?.valid_from.toISOString()}`,
+      );
     }
     if (next !== undefined && next.valid_from.getTime() <= version.valid_from.getTime()) {
       findings.add('broken history', name, 'does not begin before the next version');
@@ -36,7 +40,11 @@ export function checkCurrent(entity: Entity | undefined, newest: EntityVersion, 
     entity.updated_at.getTime() === newest.valid_from.getTime() &&
     contentText(entity) === contentText(newest);
   if (!same) {
-    findings.add('wrong entity', id, `is at version ${entity.version} (deleted ${entity.deleted}), its history at ${newest.version} (${newest.change})`);
+    findings.add(
+      'wrong entity',
+      id,
+      `is at version ${entity.version} (deleted ${entity.deleted}), its history at ${newest.version} (${newest.change})`,
+    );
   }
 }
 
