@@ -17,6 +17,8 @@ export class Ledger {
   failedAttempts = 0;
   /** Requests that Lily refused for good, for example an If-Match that no longer held. */
   refused = 0;
+  /** Writes that asked to wait until they are applied. */
+  waits = 0;
   /** Reads after a `Prefer: wait` that was answered with 200, and those that did not see the write. */
   readsAfterWrite = 0;
   readonly staleReads: string[] = [];

@@ -42,14 +42,15 @@ export async function runLoad({
 }: LoadOptions): Promise<void> {
   const producer = new GroupCommitProducer(kafka, { retries: 2 });
   await producer.connect();
-  const clients = tenantIds.length * (restClientsPerTenant + 1);
-  const recordsPerSecond = records / seconds / clients;
+  const startedAt = Date.now();
+  const isAhead = (): boolean =>
+    isPaced() && ledger.entries.length > (records / seconds) * ((Date.now() - startedAt) / 1_000);
   const running: Promise<void>[] = [];
   for (const [tenant, tenantId] of tenantIds.entries()) {
     const token = await fetchToken(stack, { tenant: tenantId, user: 'chaos', roles: ['editor'] });
     for (let client = 0; client <= restClientsPerTenant; client++) {
       const random = new Random(seed * 1_000 + tenant * 100 + client);
-      const common = { ledger, random, entities: entitiesOf(tenantId, client), recordsPerSecond, isPaced, goesOn };
+      const common = { ledger, random, entities: entitiesOf(tenantId, client), isAhead, goesOn };
       if (client === restClientsPerTenant) running.push(streamLoad({ ...common, producer }));
       else running.push(restLoad({ ...common, client: new RestClient(stack.addresses.api, token, ledger, giveUp) }));
     }

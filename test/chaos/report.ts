@@ -34,7 +34,8 @@ export function printReport(
     ['attempts that failed', ledger.failedAttempts],
     ['arrived without acknowledgement', check.counts.arrivedUnacknowledged],
     ['refused with 404 or 412', ledger.refused],
-    ['reads after an applied write', ledger.readsAfterWrite],
+    ['writes that asked to wait', ledger.waits],
+    ['applied in time, and then read', ledger.readsAfterWrite],
   ]);
   printTable('What is stored', [
     ['raw records', counts.records],

@@ -13,10 +13,8 @@ export interface RestLoadOptions {
   random: Random;
   /** The entities that this client alone writes. */
   entities: readonly [LoadEntity, ...LoadEntity[]];
-  /** Records that the client sends in a second, about. */
-  recordsPerSecond: number;
-  /** Whether to keep to that; once the killings are over, what is missing is sent as fast as it goes. */
-  isPaced: () => boolean;
+  /** Whether all clients together are ahead of the pace, so that this one should wait. */
+  isAhead: () => boolean;
   /** Says when to stop. */
   goesOn: () => boolean;
 }
@@ -27,17 +25,15 @@ interface BatchResult {
 
 /** One client of the REST API: arrays, single writes, deletions, conditional writes. It waits for each answer. */
 export async function restLoad(options: RestLoadOptions): Promise<void> {
-  const { random, recordsPerSecond } = options;
   while (options.goesOn()) {
-    const startedAt = Date.now();
-    const sent = random.chance(0.06) ? await sendArray(options) : await sendOne(options);
-    const dueMs = (sent / recordsPerSecond) * 1_000 * (0.5 + random.next());
-    if (options.isPaced()) await sleep(Math.max(0, startedAt + dueMs - Date.now()));
+    if (options.isAhead()) await sleep(20 + options.random.below(60));
+    else if (options.random.chance(0.1)) await sendArray(options);
+    else await sendOne(options);
   }
 }
 
 /** An array, in which an entity may stand several times: new, the same again, and back to what it was. */
-async function sendArray({ client, ledger, random, entities }: RestLoadOptions): Promise<number> {
+async function sendArray({ client, ledger, random, entities }: RestLoadOptions): Promise<void> {
   const size = random.chance(0.05) ? 200 + random.below(400) : 5 + random.below(60);
   const sent = Array.from({ length: size }, () => {
     const entity = random.pick(entities);
@@ -49,7 +45,7 @@ async function sendArray({ client, ledger, random, entities }: RestLoadOptions):
     headers: idempotencyKey(random),
     body: sent.map(({ body }) => body),
   });
-  if (answer === undefined) return size;
+  if (answer === undefined) return;
   if (answer.status !== 202 && answer.status !== 200) throw unexpected('an array', answer);
   const { results } = answer.body as BatchResult;
   results.forEach((result, index) => {
@@ -57,17 +53,15 @@ async function sendArray({ client, ledger, random, entities }: RestLoadOptions):
     if (item === undefined || result.record_id === undefined) throw unexpected('an item of an array', answer);
     acknowledge(ledger, item.entity, result.record_id, item.body);
   });
-  return size;
 }
 
-async function sendOne(options: RestLoadOptions): Promise<number> {
+async function sendOne(options: RestLoadOptions): Promise<void> {
   const { random, entities } = options;
   const entity = random.pick(entities);
   const roll = random.next();
   if (entity.last === undefined || roll < 0.55) await sendSingle(options, entity);
   else if (roll < 0.75) await remove(options, entity);
   else await replaceIfMatch(options, entity);
-  return 1;
 }
 
 /** One record; now and then the client waits until it is applied, and then a read must see it. */
@@ -84,6 +78,7 @@ async function sendSingle({ client, ledger, random }: RestLoadOptions, entity: L
   const recordId = answer.headers.get('lily-record-id');
   if ((answer.status !== 202 && answer.status !== 200) || recordId === null) throw unexpected('a record', answer);
   acknowledge(ledger, entity, recordId, body);
+  if (waits) ledger.waits += 1;
   if (answer.status !== 200) return;
   const read = await client.send({ method: 'GET', path: `/metadata/${entity.entityId}` });
   if (read === undefined) return;

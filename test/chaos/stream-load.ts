@@ -14,7 +14,7 @@ export interface StreamLoadOptions {
   ledger: Ledger;
   random: Random;
   entities: readonly [LoadEntity, ...LoadEntity[]];
-  recordsPerSecond: number;
+  isAhead: () => boolean;
   goesOn: () => boolean;
 }
 
@@ -30,9 +30,10 @@ interface Outgoing {
  * and records that are not JSON or not what the contract says. A send that failed is repeated with the same record ids.
  */
 export async function streamLoad(options: StreamLoadOptions): Promise<void> {
-  const { producer, ledger, random, entities, recordsPerSecond } = options;
+  const { producer, ledger, random, entities } = options;
   while (options.goesOn()) {
-    const startedAt = Date.now();
+    await sleep(100 + random.below(400));
+    if (options.isAhead()) continue;
     const burst = Array.from({ length: 1 + random.below(80) }, () => outgoing(random.pick(entities), random));
     while (options.goesOn()) {
       try {
@@ -46,7 +47,6 @@ export async function streamLoad(options: StreamLoadOptions): Promise<void> {
         await sleep(500);
       }
     }
-    await sleep(Math.max(0, startedAt + (burst.length / recordsPerSecond) * 1_000 - Date.now()));
   }
 }
 
