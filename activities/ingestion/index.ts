@@ -90,6 +90,9 @@ export function ingestionActivities(deps: IngestionDeps) {
             source.readPage(cursor, options.page_size ?? defaultSourcePageSize),
             reported,
           ]);
+          if (read.nextCursor !== undefined && read.nextCursor === cursor) {
+            throw new LilyError('internal', 'The source gives the same page again and again.');
+          }
           const label = pageLabel(pass, page);
           const records = read.records.map((record): IngestRecord => ({
             op: 'upsert',
