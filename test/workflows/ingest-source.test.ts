@@ -103,6 +103,18 @@ describe('a source that does not change', () => {
     expect(seen.batches).toHaveLength(9);
     expect(seen.mostAtOnce).toBe(3);
   });
+
+  test('loses nothing before everything that was read has been applied', async () => {
+    const door = gate();
+    const { seen } = await run({ pages: 2, onBatch: () => door.passed }, async (handle, soFar) => {
+      await expect.poll(() => soFar.fingerprints, patience).toBe(2);
+      await new Promise((done) => setTimeout(done, 500));
+      expect(soFar.deletions).toEqual([]);
+      door.open();
+      return handle.result();
+    });
+    expect(seen.deletions).toHaveLength(1);
+  });
 });
 
 describe('pausing', () => {
