@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +41,8 @@ export interface TestDatabase {
 
 export async function startServer(binaries: PostgresBinaries): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'lily-postgres-'));
+  // Open to the server's user too: else the cluster would be put elsewhere, and left there.
+  await chmod(dataDir, 0o755);
   const cluster = await prepareCluster({ binaries, dataDir, superuser: account, log: () => undefined });
   const port = await freePort();
   const server = await cluster.start(port);
