@@ -60,6 +60,16 @@ export function sharesText({ byProcess, machine, processors }: CpuShares): strin
   return `${word} (${list.join(', ')})`;
 }
 
+/** What one unit costs in milliseconds of processor time, by process: it hardly depends on what else the machine does. */
+export function costText({ byProcess }: CpuShares, unitsPerSecond: number): string {
+  const cost = (share: number): number => (share * 10) / unitsPerSecond;
+  const total = cost(Object.values(byProcess).reduce((sum, share) => sum + share, 0));
+  const most = Object.entries(byProcess)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 4);
+  return `${total.toFixed(2)} ms of CPU each (${most.map(([name, share]) => `${name} ${cost(share).toFixed(2)}`).join(', ')})`;
+}
+
 function ticksOf(pid: number): number {
   const fields = procText(`/proc/${pid}/stat`).split(') ')[1]?.split(' ') ?? [];
   return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);

@@ -2,7 +2,7 @@ import { collections } from '#platform/mongo/collections.ts';
 import { topics } from '#domain/topics.ts';
 import { bareStagesPerSecond } from '../ceilings/measure.ts';
 import { untilChanges, type Bench } from '../harness/context.ts';
-import { sharesText } from '../harness/cpu.ts';
+import { costText, sharesText } from '../harness/cpu.ts';
 import { numberText, type Figure } from '../harness/figure.ts';
 import { LoadProcess } from '../harness/load-process.ts';
 
@@ -48,7 +48,8 @@ export async function durableIngest(bench: Bench): Promise<Figure[]> {
     const warmUp = await follow(warmUpSeconds);
     const meter = await bench.meter(load);
     const sustained = await follow(seconds);
-    const limit = sharesText(meter.shares());
+    const shares = meter.shares();
+    const limit = `${sharesText(shares)}; ${costText(shares, sustained)}`;
     load.steer({ type: 'stop' });
     const { count, latency } = await running;
     await untilChanges(bench, before, count, 60_000);

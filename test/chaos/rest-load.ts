@@ -67,11 +67,11 @@ async function sendOne(options: RestLoadOptions): Promise<void> {
 /** One record; now and then the client waits until it is applied, and then a read must see it. */
 async function sendSingle({ client, ledger, random }: RestLoadOptions, entity: LoadEntity): Promise<void> {
   const body = nextContent(entity, random);
-  const waits = random.chance(0.15);
+  const waits = random.chance(0.05);
   const answer = await client.send({
     method: 'POST',
     path: '/ingest-metadata',
-    headers: { ...idempotencyKey(random), ...(waits && { prefer: 'wait=3' }) },
+    headers: { ...idempotencyKey(random), ...(waits && { prefer: 'wait=20' }) },
     body,
   });
   if (answer === undefined) return;
