@@ -13,7 +13,7 @@ import { transformBatch } from '#workflows/transformation/transform-batch.ts';
 
 export interface StreamingDoorDeps {
   temporal: Client;
-  rawRecords: Pick<RawRecords, 'land'>;
+  rawRecords: Pick<RawRecords, 'land' | 'openBatchesOf'>;
   intakeRanges: IntakeRanges;
   producer: Pick<GroupCommitProducer, 'send'>;
   logger: Logger;
@@ -53,8 +53,17 @@ export function streamingDoor(deps: StreamingDoorDeps): BatchHandler {
 }
 
 async function processBatch(deps: StreamingDoorDeps, ref: BatchRef, records: KafkaRecord[]): Promise<void> {
-  await deps.rawRecords.land(ref, records.map(rawRecord));
-  await runTransformBatch(deps.temporal, ref, records.length);
+  const raw = records.map(rawRecord);
+  const { duplicates } = await deps.rawRecords.land(ref, raw);
+  if (duplicates === 0) {
+    await runTransformBatch(deps.temporal, ref, records.length);
+    return;
+  }
+  // Delivered before: what is closed is done for good, however long ago its workflow ended. What is not goes on.
+  const ids = raw.map((record) => record.recordId);
+  for (const open of await deps.rawRecords.openBatchesOf(ref.tenantId, ids)) {
+    await runTransformBatch(deps.temporal, open, records.length);
+  }
 }
 
 /** Runs the workflow, or waits for the one that this batch has already. One that was terminated is run anew. */

@@ -27,7 +27,13 @@ export async function findAffected(
     const next = new Map<string, Root[]>();
     for (const { from, to } of await downstreamOf([...frontier.keys()])) {
       for (const node of to) {
-        const arrived = arrive(affected, node, frontier.get(from) ?? [], distance);
+        const arrived = arrive(
+          affected,
+          node,
+          frontier.get(from) ?? [],
+          affected.get(from)?.moreCauses ?? false,
+          distance,
+        );
         if (arrived.length > 0) next.set(node.metadata_id, [...(next.get(node.metadata_id) ?? []), ...arrived]);
       }
     }
@@ -37,8 +43,15 @@ export async function findAffected(
 }
 
 /** Notes the roots at the node and gives those that were new to it: they are followed further. */
-function arrive(affected: Map<string, Affected>, node: Affected['node'], roots: Root[], distance: number): Root[] {
+function arrive(
+  affected: Map<string, Affected>,
+  node: Affected['node'],
+  roots: Root[],
+  more: boolean,
+  distance: number,
+): Root[] {
   const known = affected.get(node.metadata_id) ?? { node, causes: [], moreCauses: false };
+  if (more) known.moreCauses = true;
   const arrived: Root[] = [];
   for (const root of roots) {
     if (root.metadata_id === node.metadata_id) continue;

@@ -35,20 +35,22 @@ export function propagationActivities(deps: PropagationDeps) {
     async emitImpacts(request: PropagationRequest): Promise<PropagationResult> {
       const { tenantId, batchId } = request;
       const context = Context.current();
+      // By id and not by number: the graph may have changed since the attempt before, but ids keep their order.
+      const lastSent = String(context.info.heartbeatDetails ?? '');
       const roots = newestChanges(await deps.entities.versionsOfBatch(tenantId, batchId));
       const affected = await findAffected(roots, limits.impactDepth, async (ids) => {
-        context.heartbeat();
+        context.heartbeat(lastSent);
         return deps.lineage.downstreamOf(tenantId, ids);
       });
       const timestamp = new Date(context.info.scheduledTimestampMs).toISOString();
-      const done = Number(context.info.heartbeatDetails ?? 0);
-      for (let start = done; start < affected.length; start += chunk) {
-        const part = affected.slice(start, start + chunk);
+      const open = affected.filter(({ node }) => node.metadata_id > lastSent);
+      for (let start = 0; start < open.length; start += chunk) {
+        const part = open.slice(start, start + chunk);
         await deps.producer.send(
           topics.impacts,
           part.map((one) => impactMessage(tenantId, batchId, one, timestamp)),
         );
-        context.heartbeat(start + part.length);
+        context.heartbeat(part.at(-1)?.node.metadata_id);
       }
       return { roots: roots.length, affected: affected.length };
     },

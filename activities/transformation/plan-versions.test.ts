@@ -104,7 +104,17 @@ describe('planVersions', () => {
       record('r3', { ...named('a'), statistics: { rows: 1 } }),
     ]);
     expect(plan.versions).toEqual([]);
-    expect(plan.unchanged.map((one) => one.statistics)).toEqual([{ rows: 2 }, undefined]);
+    expect(plan.unchanged.map((one) => one.facts)).toEqual([
+      { version: 1, statistics: { rows: 2 } },
+      { version: 1, statistics: { rows: 1 } },
+    ]);
+  });
+
+  it('moves an entity to the source that reads it now, without a version', () => {
+    const base = stored(record('r1', { ...named('a'), source_id: 'postgres:old' }));
+    const plan = planVersions('acme', base, [record('r2', { ...named('a'), source_id: 'postgres:new' })]);
+    expect(plan.versions).toEqual([]);
+    expect(plan.unchanged.map((one) => one.facts)).toEqual([{ version: 1, source_id: 'postgres:new' }]);
   });
 
   it('notices a change of parent, upstream or relationship', () => {

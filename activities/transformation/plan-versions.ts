@@ -8,10 +8,18 @@ export type Base = Entity;
 export interface VersionPlan {
   /** New versions, in the order of their records. */
   versions: PlannedVersion[];
-  /** Records that say what is stored already; `statistics` when their measured facts differ all the same. */
-  unchanged: { record: PreparedRecord; statistics?: Record<string, Json> }[];
+  /** Records that say what is stored already; `facts` when what is not versioned differs all the same. */
+  unchanged: { record: PreparedRecord; facts?: UnversionedFacts }[];
   /** Records whose `If-Match` does not hold. */
   mismatched: { record: PreparedRecord; found: number }[];
+}
+
+/** What an entity carries beside its content: it changes without a version. */
+export interface UnversionedFacts {
+  /** The version that the facts belong to. */
+  version: number;
+  statistics?: Record<string, Json>;
+  source_id?: string;
 }
 
 export interface PlannedVersion {
@@ -39,9 +47,9 @@ export function planVersions(
     }
     const change = changeOf(base, record);
     if (change === undefined) {
-      const { statistics } = record;
-      const measured = statistics !== undefined && contentHash(statistics) !== contentHash(base?.statistics ?? null);
-      plan.unchanged.push(measured ? { record, statistics } : { record });
+      const facts = base === undefined ? undefined : differingFacts(base, record);
+      plan.unchanged.push(facts === undefined ? { record } : { record, facts });
+      if (base !== undefined && facts !== undefined) now.set(record.entityId, { ...base, ...facts });
       continue;
     }
     const planned = nextVersion(tenantId, base, record, change);
@@ -49,6 +57,14 @@ export function planVersions(
     now.set(record.entityId, entityAsOf(planned.version));
   }
   return plan;
+}
+
+function differingFacts(base: Base, { op, statistics, sourceId }: PreparedRecord): UnversionedFacts | undefined {
+  if (op === 'delete') return undefined;
+  const measured = statistics !== undefined && contentHash(statistics) !== contentHash(base.statistics ?? null);
+  const moved = sourceId !== undefined && sourceId !== base.source_id;
+  if (!measured && !moved) return undefined;
+  return { version: base.version, ...(measured && { statistics }), ...(moved && { source_id: sourceId }) };
 }
 
 function changeOf(base: Base | undefined, record: PreparedRecord): ChangeKind | undefined {

@@ -1,21 +1,15 @@
-import type { Entity, EntityVersion, Json } from '#domain/assets/entity.ts';
+import type { Entity, EntityVersion } from '#domain/assets/entity.ts';
 import type { DeadLetter } from '#domain/transformation/dead-letter.ts';
 import type { DeadLetters } from '#platform/mongo/dead-letters.ts';
 import type { Entities } from '#platform/mongo/entities.ts';
 import { remainingAfter } from './earlier-attempt.ts';
-import { entityAsOf, planVersions, type VersionPlan } from './plan-versions.ts';
+import { entityAsOf, planVersions, type UnversionedFacts, type VersionPlan } from './plan-versions.ts';
 import { deadLetter, type PreparedRecord } from './prepare.ts';
 
 export interface StoreDeps {
   entities: Pick<
     Entities,
-    | 'getMany'
-    | 'versionsOfBatch'
-    | 'versionsFrom'
-    | 'insertVersions'
-    | 'closePredecessors'
-    | 'putCurrent'
-    | 'putStatistics'
+    'getMany' | 'versionsOfBatch' | 'versionsFrom' | 'insertVersions' | 'closePredecessors' | 'putCurrent' | 'putFacts'
   >;
   deadLetters: Pick<DeadLetters, 'put'>;
 }
@@ -40,7 +34,7 @@ export async function storeVersions(deps: StoreDeps, batch: Batch, records: Prep
   const earlier = await deps.entities.versionsOfBatch(batch.tenantId, batch.batchId);
   const bases = await readBases(deps, batch, records, earlier);
   const { open, refused } = remainingAfter(records, earlier);
-  const { claimed, letters, statistics } = await claimVersions(deps, batch, bases, open);
+  const { claimed, letters, facts } = await claimVersions(deps, batch, bases, open);
 
   for (const { record, found } of refused) letters.push(mismatch(batch.batchId, record, found));
   const versions = [...earlier, ...claimed];
@@ -48,8 +42,8 @@ export async function storeVersions(deps: StoreDeps, batch: Batch, records: Prep
     deps.deadLetters.put(batch.tenantId, letters),
     deps.entities.closePredecessors(batch.tenantId, versions),
     deps.entities.putCurrent(batch.tenantId, newestEntities(versions)),
-    deps.entities.putStatistics(batch.tenantId, statistics),
   ]);
+  await deps.entities.putFacts(batch.tenantId, facts);
   return { versions, letters: letters.length };
 }
 
@@ -84,7 +78,7 @@ class ConcurrentAttempt extends Error {
 interface Claims {
   claimed: EntityVersion[];
   letters: DeadLetter[];
-  statistics: Map<string, Record<string, Json>>;
+  facts: Map<string, UnversionedFacts>;
 }
 
 /**
@@ -97,7 +91,7 @@ async function claimVersions(
   bases: Map<string, Entity>,
   open: PreparedRecord[],
 ): Promise<Claims> {
-  const claims: Claims = { claimed: [], letters: [], statistics: new Map() };
+  const claims: Claims = { claimed: [], letters: [], facts: new Map() };
   let records = open;
   while (records.length > 0) {
     const plan = planVersions(tenantId, bases, records);
@@ -122,8 +116,10 @@ async function claimVersions(
 
 /** Takes over what the plan says of records that make no version. */
 function settle(claims: Claims, plan: VersionPlan, decided: ReadonlySet<PreparedRecord>, batchId: string): void {
-  for (const { record, statistics } of plan.unchanged) {
-    if (decided.has(record) && statistics !== undefined) claims.statistics.set(record.entityId, statistics);
+  for (const { record, facts } of plan.unchanged) {
+    if (!decided.has(record) || facts === undefined) continue;
+    const known = claims.facts.get(record.entityId);
+    claims.facts.set(record.entityId, known?.version === facts.version ? { ...known, ...facts } : facts);
   }
   for (const { record, found } of plan.mismatched) {
     if (decided.has(record)) claims.letters.push(mismatch(batchId, record, found));

@@ -71,10 +71,11 @@ export class NotificationServer {
   }
 
   async #admit(request: IncomingMessage): Promise<{ connect: ConnectRequest; verified: VerifiedToken }> {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
-    if (pathname !== notificationsPath) {
-      throw new LilyError('not-found', `There is no WebSocket at ${pathname}; there is one at ${notificationsPath}`);
+    const url = URL.parse(request.url ?? '/', 'http://localhost');
+    if (url?.pathname !== notificationsPath) {
+      throw new LilyError('not-found', `There is no WebSocket at this address; there is one at ${notificationsPath}`);
     }
+    const { searchParams } = url;
     const connect = parseConnect(searchParams);
     const verified = await this.#options.verify(tokenOf(request, connect));
     checkRole(verified.principal, 'reader');

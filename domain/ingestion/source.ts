@@ -101,6 +101,9 @@ function postgresUrlFault(url: string): string | undefined {
     if (!sslModes.some((mode) => mode === value)) return `sslmode must be one of ${sslModes.join(', ')}`;
   }
   try {
+    if (parsed.hostname.length > 253) return 'names a host that is longer than 253 characters';
+    if (new TextEncoder().encode(decodeURIComponent(parsed.pathname.slice(1))).length > 63)
+      return 'names a database that is longer than 63 bytes';
     const parts = [parsed.pathname, parsed.username, parsed.password].map(decodeURIComponent);
     return parts.every(noNul) ? undefined : 'may not contain the NUL character (U+0000)';
   } catch {

@@ -12,8 +12,6 @@ export interface PartitionConsumerOptions {
   logger: Logger;
 }
 
-/** Records that may wait in one lane before Kafka is asked for no more: lag stays in Kafka, memory stays flat. */
-const laneBatches = 3;
 const sessionTimeoutMs = 30_000;
 const heartbeatIntervalMs = 3_000;
 
@@ -64,7 +62,7 @@ export class PartitionConsumer {
   /** Moves a fetched batch into its lane and lets Kafka go on; waits, with heartbeats, while the lane is full. */
   async #take({ batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> {
     const lane = this.#laneOf(batch.partition);
-    while (lane.isFuller(laneBatches * this.#options.batchRecords)) {
+    while (lane.isFull) {
       if (!isRunning() || isStale() || this.#lanes.get(batch.partition) !== lane) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
       await heartbeat();

@@ -78,9 +78,39 @@ describe('PartitionLane', () => {
     const { subject, log } = lane({ batchRecords: 1, cut: (from, to) => (from === 0 ? 9 : to) });
     subject.add(recordsFrom(0, 7));
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(subject.isFuller(3)).toBe(false);
+    expect(subject.isFull).toBe(false);
     subject.add(recordsFrom(8, 9));
     await vi.waitFor(() => expect(log).toEqual(['process 0-9', 'commit 10']));
+  });
+
+  it('bounds a batch by its bytes too, and takes a record that is larger alone', async () => {
+    const { subject, log } = lane();
+    const mebibytes = [3, 3, 3, 9, 1];
+    subject.add(
+      recordsFrom(0, 4).map((one, at) => ({ ...one, value: Buffer.alloc((mebibytes[at] ?? 0) * 1024 * 1024) })),
+    );
+    await vi.waitFor(() => expect(log).toHaveLength(8));
+    expect(log.filter((line) => line.startsWith('process'))).toEqual([
+      'process 0-1',
+      'process 2-2',
+      'process 3-3',
+      'process 4-4',
+    ]);
+  });
+
+  it('is full by records or by bytes, and empty again behind them', async () => {
+    const { subject, log, gate } = lane();
+    let open = (): void => {};
+    gate.open = new Promise((resolve) => (open = resolve));
+    subject.add(recordsFrom(0, 30));
+    expect(subject.isFull).toBe(true);
+    open();
+    await vi.waitFor(() => expect(log.at(-1)).toBe('commit 31'));
+    expect(subject.isFull).toBe(false);
+    subject.add(recordsFrom(31, 34).map((one) => ({ ...one, value: Buffer.alloc(7 * 1024 * 1024) })));
+    expect(subject.isFull).toBe(true);
+    await vi.waitFor(() => expect(log.at(-1)).toBe('commit 35'));
+    expect(subject.isFull).toBe(false);
   });
 
   it('commits nothing after it was closed: the partition may be somebody else’s', async () => {

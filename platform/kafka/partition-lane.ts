@@ -32,6 +32,10 @@ export interface LaneOptions {
   logger: Logger;
 }
 
+/** Bytes of one batch, at most, unless its first record alone is larger: a step holds a batch in memory several times over. */
+const batchBytes = 8 * 1024 * 1024;
+/** Batches that may wait in a lane before Kafka is asked for no more: lag stays in Kafka, memory stays flat. */
+const laneBatches = 3;
 const firstRetryMs = 250;
 const lastRetryMs = 15_000;
 /** How long a lane waits for the rest of a batch that was cut before until it says so. */
@@ -44,6 +48,7 @@ const restOfBatchMs = 10_000;
 export class PartitionLane {
   readonly #options: LaneOptions;
   #records: KafkaRecord[] = [];
+  #bytes = 0;
   #closed = false;
   #running = false;
   #waitsForRest = false;
@@ -53,13 +58,17 @@ export class PartitionLane {
     this.#options = options;
   }
 
-  /** Whether more than `limit` records wait. Never while the lane needs more to go on at all. */
-  isFuller(limit: number): boolean {
-    return this.#records.length > limit && !this.#waitsForRest;
+  /** Whether enough waits, in records or in bytes. Never while the lane needs more to go on at all. */
+  get isFull(): boolean {
+    const limit = laneBatches * this.#options.batchRecords;
+    return (this.#records.length > limit || this.#bytes > laneBatches * batchBytes) && !this.#waitsForRest;
   }
 
   add(records: KafkaRecord[]): void {
-    this.#records.push(...records);
+    for (const record of records) {
+      this.#records.push(record);
+      this.#bytes += record.value.length;
+    }
     this.#wake?.();
     if (!this.#running) {
       this.#running = true;
@@ -71,6 +80,7 @@ export class PartitionLane {
   close(): void {
     this.#closed = true;
     this.#records = [];
+    this.#bytes = 0;
     this.#wake?.();
   }
 
@@ -94,9 +104,9 @@ export class PartitionLane {
   }
 
   async #processNext(): Promise<void> {
-    const { partition, handler, batchRecords } = this.#options;
+    const { partition, handler } = this.#options;
     const first = this.#records[0];
-    const last = this.#records[Math.min(batchRecords, this.#records.length) - 1];
+    const last = this.#records[this.#countOfNext() - 1];
     if (first === undefined || last === undefined) return;
     const { to, name } = await handler.cut(partition, first, last);
     await this.#untilHas(to);
@@ -107,6 +117,18 @@ export class PartitionLane {
     if (this.#closed) return;
     await this.#options.commit(to + 1);
     this.#records.splice(0, batch.length);
+    for (const record of batch) this.#bytes -= record.value.length;
+  }
+
+  /** How many of the records at hand make the next batch, by number and by size. */
+  #countOfNext(): number {
+    const most = Math.min(this.#options.batchRecords, this.#records.length);
+    let bytes = 0;
+    for (let count = 0; count < most; count++) {
+      bytes += this.#records[count]?.value.length ?? 0;
+      if (bytes > batchBytes && count > 0) return count;
+    }
+    return most;
   }
 
   /**

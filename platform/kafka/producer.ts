@@ -16,7 +16,7 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
-/** Bytes of one request to Kafka, at most, unless one send alone is larger. Topics accept messages sets of twice that. */
+/** Bytes of one request to Kafka, at most, unless one message alone is larger. Topics accept sets of more than twice that. */
 const flushBytes = 3 * 1024 * 1024;
 /** Bytes that may wait for Kafka before new sends are refused. */
 const waitingBytesLimit = 64 * 1024 * 1024;
@@ -53,7 +53,11 @@ export class GroupCommitProducer {
     if (this.#waitingBytes > waitingBytesLimit) {
       return Promise.reject(new LilyError('unavailable', 'Too much waits for Kafka already; try again in a moment'));
     }
-    const sizeBytes = messages.reduce((sum, message) => sum + message.value.length + 200, 0);
+    const sent = inPieces(messages).map(({ piece, sizeBytes }) => this.#enqueue(topic, piece, sizeBytes));
+    return Promise.all(sent).then(() => undefined);
+  }
+
+  #enqueue(topic: Topic, messages: OutgoingMessage[], sizeBytes: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ topic, messages, sizeBytes, resolve, reject });
       this.#waitingBytes += sizeBytes;
@@ -92,6 +96,24 @@ export class GroupCommitProducer {
     this.#waitingBytes -= bytes;
     return this.#waiting.splice(0, count);
   }
+}
+
+/** Key, headers and framing of one message, generously. */
+const overheadBytes = 512;
+
+/** The messages in their order, in pieces that Kafka takes: a set that is too large would be refused for good. */
+function inPieces(messages: OutgoingMessage[]): { piece: OutgoingMessage[]; sizeBytes: number }[] {
+  const pieces: { piece: OutgoingMessage[]; sizeBytes: number }[] = [];
+  for (const message of messages) {
+    const bytes = Buffer.byteLength(message.value) + overheadBytes;
+    const last = pieces.at(-1);
+    if (last === undefined || last.sizeBytes + bytes > flushBytes) pieces.push({ piece: [message], sizeBytes: bytes });
+    else {
+      last.piece.push(message);
+      last.sizeBytes += bytes;
+    }
+  }
+  return pieces;
 }
 
 function byTopic(group: Waiting[]): TopicMessages[] {

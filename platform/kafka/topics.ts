@@ -13,7 +13,7 @@ const day = 24;
 /** Partitions and retention of every topic, and why. */
 function plans(partitions: number): TopicPlan[] {
   return [
-    // Landed in MongoDB within seconds; a week lets an operator process a partition again.
+    // Landed in MongoDB within seconds; a week outlasts an outage of everything behind it.
     { topic: topics.ingest, partitions, retentionHours: 7 * day },
     // A client of the WebSocket that was away for up to a week misses nothing.
     { topic: topics.changes, partitions, retentionHours: 7 * day },

@@ -1,4 +1,4 @@
-import { MongoBulkWriteError, type Db } from 'mongodb';
+import { MongoBulkWriteError, type Db, type UpdateFilter } from 'mongodb';
 import type { Entity, EntityVersion, Json } from '#domain/assets/entity.ts';
 import { collections, type EntityDoc, type EntityVersionDoc } from './collections.ts';
 import { decodeKeys, encodeKeys } from './odd-keys.ts';
@@ -143,10 +143,16 @@ export function entities(db: Db) {
       ]);
     },
 
-    /** Keeps measured facts of entities whose content did not change. */
-    async putStatistics(tenantId: string, statistics: ReadonlyMap<string, Record<string, Json>>): Promise<void> {
-      const operations = [...statistics].map(([entityId, facts]): TenantOperation<EntityDoc> => ({
-        updateOne: { filter: { _id: entityId }, update: { $set: { statistics: encodeKeys(facts) } } },
+    /** Keeps what is not versioned, unless the entity has gone on to another version meanwhile: that one has its own. */
+    async putFacts(
+      tenantId: string,
+      facts: ReadonlyMap<string, { version: number; statistics?: Record<string, Json>; source_id?: string }>,
+    ): Promise<void> {
+      const operations = [...facts].map(([entityId, { version, ...rest }]): TenantOperation<EntityDoc> => ({
+        updateOne: {
+          filter: { _id: entityId, version },
+          update: { $set: encodeKeys(rest) as Partial<EntityDoc> } as UpdateFilter<EntityDoc>,
+        },
       }));
       if (operations.length > 0) await currentOf(tenantId).bulkWrite(operations, { ordered: false });
     },

@@ -73,6 +73,20 @@ export function rawRecords(db: Db) {
       await batchesOf(ref.tenantId).updateOne({ _id: ref.batchId }, { $set: { closed_at: new Date(), counts } });
     },
 
+    /** The batches that the records landed in and that have not come to their end, the oldest first. */
+    async openBatchesOf(tenantId: string, recordIds: string[]): Promise<BatchRef[]> {
+      const landed = await recordsOf(tenantId)
+        .find({ _id: { $in: recordIds } })
+        .project<{ batch_id: string }>({ _id: 0, batch_id: 1 })
+        .toArray();
+      const batchIds = [...new Set(landed.map((record) => record.batch_id))];
+      const open = await batchesOf(tenantId)
+        .find({ _id: { $in: batchIds }, closed_at: { $exists: false } })
+        .sort({ landed_at: 1 })
+        .toArray();
+      return open.map(({ _id, source }) => ({ tenantId, batchId: _id, source }));
+    },
+
     async batch(tenantId: string, batchId: string) {
       return batchesOf(tenantId).findOne({ _id: batchId });
     },

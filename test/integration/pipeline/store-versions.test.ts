@@ -83,7 +83,7 @@ function crashingAt(nth: number, moment: 'before' | 'after'): StoreDeps {
       insertVersions: guarded(deps.entities.insertVersions),
       closePredecessors: guarded(deps.entities.closePredecessors),
       putCurrent: guarded(deps.entities.putCurrent),
-      putStatistics: guarded(deps.entities.putStatistics),
+      putFacts: guarded(deps.entities.putFacts),
     },
   };
 }

@@ -119,7 +119,8 @@ async function signIn(target: PostgresTarget, address: string, encrypted: boolea
     port: target.port,
     database: target.database,
     user: target.user,
-    password: target.password,
+    // As a function, because an empty password would make the driver look for one in this process's own environment.
+    password: () => target.password,
     ssl: encrypted ? { rejectUnauthorized: verify, ...servername } : false,
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: statementTimeoutMs + 10_000,
