@@ -9,6 +9,8 @@ const entities = db.collection<{ _id: string }>('entities');
 const sample = await entities.findOne({});
 
 const app = express();
+app.disable('etag');
+app.disable('x-powered-by');
 app.get('/bare', (_request, response) => {
   response.json(sample);
 });

@@ -36,7 +36,7 @@ export async function httpCeilings(
       });
       return result.count / result.seconds;
     };
-    await rate(paths, 2);
+    await rate(paths, 4);
     return { express: await rate(['/bare'], seconds), expressAndFind: await rate(paths, seconds) };
   } finally {
     server.removeAllListeners('exit');

@@ -47,7 +47,11 @@ export async function throughput(
   let next = 0;
   await Promise.all(
     Array.from({ length: lanes }, async () => {
-      while (performance.now() < endAt) count += await work(next++);
+      while (performance.now() < endAt) {
+        // Not `count += await …`, which reads the count before it waits.
+        const made = await work(next++);
+        count += made;
+      }
     }),
   );
   return count / ((performance.now() - startedAt) / 1_000);
