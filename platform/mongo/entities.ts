@@ -1,4 +1,4 @@
-import { MongoBulkWriteError, type Db, type UpdateFilter } from 'mongodb';
+import { MongoBulkWriteError, type Db } from 'mongodb';
 import type { Entity, EntityVersion, Json } from '#domain/assets/entity.ts';
 import { collections, type EntityDoc, type EntityVersionDoc } from './collections.ts';
 import { decodeKeys, encodeKeys } from './odd-keys.ts';
@@ -151,7 +151,7 @@ export function entities(db: Db) {
       const operations = [...facts].map(([entityId, { version, ...rest }]): TenantOperation<EntityDoc> => ({
         updateOne: {
           filter: { _id: entityId, version },
-          update: { $set: encodeKeys(rest) as Partial<EntityDoc> } as UpdateFilter<EntityDoc>,
+          update: { $set: encodeKeys(rest) },
         },
       }));
       if (operations.length > 0) await currentOf(tenantId).bulkWrite(operations, { ordered: false });
