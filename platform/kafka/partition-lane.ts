@@ -36,7 +36,6 @@ export interface LaneOptions {
 const batchBytes = 8 * 1024 * 1024;
 /** Batches that may wait in a lane before Kafka is asked for no more: lag stays in Kafka, memory stays flat. */
 const laneBatches = 3;
-const batchIntervalMs = Number(process.env['X_INTERVAL'] ?? 100);
 const firstRetryMs = 250;
 const lastRetryMs = 15_000;
 /** How long a lane waits for the rest of a batch that was cut before until it says so. */
@@ -89,10 +88,8 @@ export class PartitionLane {
     let delayMs = firstRetryMs;
     while (this.#records.length > 0 && !this.#closed) {
       try {
-        const startedAt = Date.now();
         await this.#processNext();
         delayMs = firstRetryMs;
-        await this.#gather(startedAt + batchIntervalMs);
       } catch (error) {
         if (this.#closed) break;
         this.#options.logger.warn(
@@ -104,13 +101,6 @@ export class PartitionLane {
       }
     }
     this.#running = false;
-  }
-
-  /** Lets records gather until the moment, unless enough for a whole batch are at hand. */
-  async #gather(until: number): Promise<void> {
-    while (!this.#closed && this.#records.length < this.#options.batchRecords && Date.now() < until) {
-      await this.#sleep(until - Date.now());
-    }
   }
 
   async #processNext(): Promise<void> {
