@@ -12,8 +12,9 @@ export interface PartitionConsumerOptions {
   logger: Logger;
 }
 
-const sessionTimeoutMs = 30_000;
-const heartbeatIntervalMs = 3_000;
+/** How soon a worker that died is noticed, and its partitions go to another: records wait that long. */
+const sessionTimeoutMs = 10_000;
+const heartbeatIntervalMs = 2_000;
 
 /**
  * Consumes a topic in batches, one lane a partition. Offsets are committed only after the handler has made a batch durable;
