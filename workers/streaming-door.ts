@@ -13,7 +13,7 @@ import { transformBatch } from '#workflows/transformation/transform-batch.ts';
 
 export interface StreamingDoorDeps {
   temporal: Client;
-  rawRecords: Pick<RawRecords, 'land' | 'openBatchesOf'>;
+  rawRecords: Pick<RawRecords, 'land' | 'openBatchesOf' | 'closeEmpty'>;
   intakeRanges: IntakeRanges;
   producer: Pick<GroupCommitProducer, 'send'>;
   logger: Logger;
@@ -61,9 +61,9 @@ async function processBatch(deps: StreamingDoorDeps, ref: BatchRef, records: Kaf
   }
   // Delivered before: what is closed is done for good, however long ago its workflow ended. What is not goes on.
   const ids = raw.map((record) => record.recordId);
-  for (const open of await deps.rawRecords.openBatchesOf(ref.tenantId, ids)) {
-    await runTransformBatch(deps.temporal, open, records.length);
-  }
+  const open = await deps.rawRecords.openBatchesOf(ref.tenantId, ids);
+  for (const batch of open) await runTransformBatch(deps.temporal, batch, records.length);
+  if (!open.some(({ batchId }) => batchId === ref.batchId)) await deps.rawRecords.closeEmpty(ref);
 }
 
 /** Runs the workflow, or waits for the one that this batch has already. One that was terminated is run anew. */

@@ -1,5 +1,5 @@
 import { MongoBulkWriteError, type Db } from 'mongodb';
-import type { BatchCounts, BatchRef, Door } from '#domain/transformation/batch.ts';
+import { noCounts, type BatchCounts, type BatchRef, type Door } from '#domain/transformation/batch.ts';
 import { collections, type RawRecordDoc } from './collections.ts';
 import { TenantCollection } from './tenant-collection.ts';
 
@@ -71,6 +71,14 @@ export function rawRecords(db: Db) {
     /** Notes what became of the batch. */
     async close(ref: BatchRef, counts: BatchCounts): Promise<void> {
       await batchesOf(ref.tenantId).updateOne({ _id: ref.batchId }, { $set: { closed_at: new Date(), counts } });
+    },
+
+    /** Ends a batch whose records had all landed in other batches before. One that has come to its end stays as it is. */
+    async closeEmpty(ref: BatchRef): Promise<void> {
+      await batchesOf(ref.tenantId).updateOne(
+        { _id: ref.batchId, closed_at: { $exists: false } },
+        { $set: { closed_at: new Date(), counts: noCounts, records: 0 } },
+      );
     },
 
     /** The batches that the records landed in and that have not come to their end, the oldest first. */

@@ -77,3 +77,17 @@ it('runs the batch that records landed in before, when they come again in anothe
   await handler.process(7, '2-5', recordsOf(tenantId, 2, 5));
   expect(executed).toEqual(['0-3', '2-5']);
 });
+
+it('leaves no batch open whose records had all been processed in another, and no closed one changed', async () => {
+  const tenantId = freshTenant();
+  const { handler, executed } = door();
+  const first = { tenantId, batchId: `${tenantId}:lily.ingest:7:0-3`, source: 'lily.ingest' };
+  await handler.process(7, '0-3', recordsOf(tenantId, 0, 3));
+  await rawRecords(mongo.db).close(first, { ...noCounts, read: 4, created: 4 });
+  await handler.process(7, '9-9', recordsOf(tenantId, 2, 2));
+  await handler.process(7, '0-3', recordsOf(tenantId, 0, 3));
+  expect(executed).toEqual(['0-3']);
+  const repeated = await rawRecords(mongo.db).batch(tenantId, `${tenantId}:lily.ingest:7:9-9`);
+  expect([repeated?.closed_at instanceof Date, repeated?.counts]).toEqual([true, noCounts]);
+  expect((await rawRecords(mongo.db).batch(tenantId, first.batchId))?.counts?.created).toBe(4);
+});
