@@ -15,6 +15,8 @@ export class Ledger {
   readonly entries: Acknowledged[] = [];
   /** Attempts that failed or got no answer: their records may have arrived all the same. */
   failedAttempts = 0;
+  /** Attempts among them that got no answer at all for half a minute. */
+  hangingAttempts = 0;
   /** Requests that Lily refused for good, for example an If-Match that no longer held. */
   refused = 0;
   /** Writes that asked to wait until they are applied. */

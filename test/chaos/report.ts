@@ -32,6 +32,7 @@ export function printReport(
     ['+ lost', check.counts.lost],
     ['entities they are about', check.counts.entities],
     ['attempts that failed', ledger.failedAttempts],
+    ['of them without any answer', ledger.hangingAttempts],
     ['arrived without acknowledgement', check.counts.arrivedUnacknowledged],
     ['refused with 404 or 412', ledger.refused],
     ['writes that asked to wait', ledger.waits],

@@ -47,6 +47,7 @@ export class RestClient {
   }
 
   async #attempt({ method, path, headers, body }: Request): Promise<Answer | undefined> {
+    const startedAt = Date.now();
     try {
       const response = await fetch(this.#base + path, {
         method,
@@ -61,6 +62,7 @@ export class RestClient {
       const text = await response.text();
       return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
     } catch {
+      if (Date.now() - startedAt >= attemptTimeoutMs - 1_000) this.#ledger.hangingAttempts += 1;
       return undefined;
     }
   }

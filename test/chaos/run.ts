@@ -12,7 +12,7 @@ import { connectTemporal } from '#platform/temporal/client.ts';
 import { openStack, type Stack, type StepName } from '#deploy/local/stack.ts';
 import { readChangeLog, verifyConsistency, type Discrepancy } from '#test/support/consistency.ts';
 import { parseRaw, recordText } from '#test/support/consistency/expected-history.ts';
-import { killEach } from './killer.ts';
+import { killEach, victims } from './killer.ts';
 import { checkLedger, Ledger } from './ledger.ts';
 import { runLoad, tenantIds } from './load.ts';
 import { untilQuiet } from './quiescence.ts';
@@ -30,6 +30,7 @@ interface Options {
   records: number;
   seed: number;
   rounds: number;
+  kill?: string[];
   keep: boolean;
 }
 
@@ -43,6 +44,7 @@ const options = new Command('chaos')
     Math.trunc(Date.now() / 1_000) % 1_000_000,
   )
   .option('--rounds <n>', 'how often each service is killed', whole, 2)
+  .option('--kill <names>', `only some of ${victims.join(',')}`, (text) => text.split(','))
   .option('--keep', 'leave the stack up, to look into it', false)
   .parse()
   .opts<Options>();
@@ -71,8 +73,12 @@ async function chaos(stack: Stack): Promise<{ passed: number; discrepancies: Dis
     goesOn: () => !ended.signal.aborted && (!killingDone || ledger.entries.length < options.records),
     giveUp: ended.signal,
   });
-  const killing = killEach(stack, options.rounds, random, (text) =>
-    say(`${text} (${ledger.entries.length} acknowledged)`),
+  const killing = killEach(
+    stack,
+    victims.filter((name) => options.kill?.includes(name) ?? true),
+    options.rounds,
+    random,
+    (text) => say(`${text} (${ledger.entries.length} acknowledged)`),
   ).finally(() => {
     killingDone = true;
   });
