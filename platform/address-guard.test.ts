@@ -20,7 +20,7 @@ const resolvesTo =
     addresses.map((address) => ({ address }));
 
 test('one private address among public ones is enough to refuse, and none is named', async () => {
-  const attempt = resolveAllowed('rebound.example', false, resolvesTo('8.8.8.8', '10.1.2.3'));
+  const attempt = resolveAllowed('rebound.example', false, { resolve: resolvesTo('8.8.8.8', '10.1.2.3') });
   await expect(attempt).rejects.toMatchObject({
     code: 'source-refused',
     message: 'rebound.example is not at a public address.',
@@ -28,16 +28,20 @@ test('one private address among public ones is enough to refuse, and none is nam
 });
 
 test('private addresses pass where they are allowed, and what is given is what was resolved', async () => {
-  expect(await resolveAllowed('db', true, resolvesTo('10.1.2.3', '::1'))).toEqual(['10.1.2.3', '::1']);
-  expect(await resolveAllowed('db', false, resolvesTo('8.8.8.8'))).toEqual(['8.8.8.8']);
+  expect(await resolveAllowed('db', true, { resolve: resolvesTo('10.1.2.3', '::1') })).toEqual(['10.1.2.3', '::1']);
+  expect(await resolveAllowed('db', false, { resolve: resolvesTo('8.8.8.8') })).toEqual(['8.8.8.8']);
 });
 
 test('a name that does not resolve cannot be reached', async () => {
   const fails = async (): Promise<never> => {
     throw new Error('ENOTFOUND');
   };
-  await expect(resolveAllowed('no.such', true, fails)).rejects.toMatchObject({ code: 'source-unreachable' });
-  await expect(resolveAllowed('empty', true, resolvesTo())).rejects.toMatchObject({ code: 'source-unreachable' });
+  await expect(resolveAllowed('no.such', true, { resolve: fails })).rejects.toMatchObject({
+    code: 'source-unreachable',
+  });
+  await expect(resolveAllowed('empty', true, { resolve: resolvesTo() })).rejects.toMatchObject({
+    code: 'source-unreachable',
+  });
 });
 
 test.each(['127.1', '2130706433', '0x7f.1', 'localhost'])(

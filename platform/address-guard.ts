@@ -16,23 +16,20 @@ const systemLookup: Lookup = (host) => lookup(host, { all: true, verbatim: true 
 export async function resolveAllowed(
   host: string,
   allowPrivate: boolean,
-  resolve: Lookup = systemLookup,
+  { field = '/source/url', resolve = systemLookup }: { field?: string; resolve?: Lookup } = {},
 ): Promise<string[]> {
   let addresses: string[];
   try {
     addresses = (await resolve(host)).map(({ address }) => address);
   } catch (cause) {
-    throw new LilyError('source-unreachable', `The host name ${host} does not resolve.`, {
-      field: '/source/url',
-      cause,
-    });
+    throw new LilyError('source-unreachable', `The host name ${host} does not resolve.`, { field, cause });
   }
   if (addresses.length === 0) {
-    throw new LilyError('source-unreachable', `The host name ${host} has no address.`, { field: '/source/url' });
+    throw new LilyError('source-unreachable', `The host name ${host} has no address.`, { field });
   }
   if (!allowPrivate && !addresses.every(isPublicAddress)) {
     // The address itself stays unsaid: it would tell an outsider how the inside is laid out.
-    throw new LilyError('source-refused', `${host} is not at a public address.`, { field: '/source/url' });
+    throw new LilyError('source-refused', `${host} is not at a public address.`, { field });
   }
   return addresses;
 }

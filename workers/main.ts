@@ -20,6 +20,7 @@ import { runs } from '#platform/mongo/runs.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
 import { graphWriter } from '#platform/neo4j/graph-writer.ts';
 import { lineage } from '#platform/neo4j/lineage.ts';
+import { objectStore } from '#platform/objects/object-store.ts';
 import { sdkLogger } from '#platform/temporal/sdk-logger.ts';
 import { secretBox } from '#platform/secret-box.ts';
 import { serveHealth } from './health.ts';
@@ -66,6 +67,7 @@ const workers = await Promise.all([
     activities: ingestionActivities({
       ...stores,
       secretBox: secretBox(config.secretKey),
+      objects: objectStore(db),
       allowPrivateSources: config.allowPrivateSources,
     }),
     // Each crawl holds a connection to its source; a few at once are plenty for one process.

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { LilyError, type ErrorCode } from '#domain/errors.ts';
-import { PermanentSourceError } from './sources/postgres/failures.ts';
+import { PermanentSourceError } from './permanent-source-error.ts';
 
 /** Codes that trying again cannot mend. A source that does not answer is not among them: it may be restarting. */
 const permanentCodes: readonly ErrorCode[] = ['source-refused', 'invalid-input', 'not-found', 'forbidden'];

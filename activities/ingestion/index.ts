@@ -9,7 +9,8 @@ import {
   type RunRef,
   type RunReport,
 } from '#domain/ingestion/run.ts';
-import { defaultSourcePageSize, sourceSchema, type SourceOptions } from '#domain/ingestion/source.ts';
+import { sourceSchema, type SourceOptions } from '#domain/ingestion/source.ts';
+import { defaultSourcePageSize } from '#domain/ingestion/sources/kind.ts';
 import type { BatchRef } from '#domain/transformation/batch.ts';
 import { metadataId } from '#platform/digest.ts';
 import type { Entities } from '#platform/mongo/entities.ts';
@@ -18,7 +19,7 @@ import type { Runs } from '#platform/mongo/runs.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
 import { asFailure } from './failures.ts';
 import { IdSet } from './id-set.ts';
-import type { Source } from './source.ts';
+import type { Source, SourceContext, SourceReject } from './source.ts';
 import { openSource } from './sources/index.ts';
 
 export interface IngestionDeps {
@@ -26,6 +27,7 @@ export interface IngestionDeps {
   rawRecords: Pick<RawRecords, 'land' | 'seenInRun'>;
   entities: Pick<Entities, 'idsOfSource'>;
   secretBox: Pick<SecretBox, 'open'>;
+  objects: SourceContext['objects'];
   /** Whether sources may be at loopback and private addresses. */
   allowPrivateSources: boolean;
 }
@@ -62,7 +64,8 @@ export function ingestionActivities(deps: IngestionDeps) {
     work: (source: Source, options: SourceOptions) => Promise<T>,
   ): Promise<T> => {
     const options = await optionsOf(run);
-    const source = openSource(options, { allowPrivate: deps.allowPrivateSources });
+    const { objects, allowPrivateSources: allowPrivate } = deps;
+    const source = openSource(options, { tenantId: run.tenantId, objects, allowPrivate });
     try {
       return await work(source, options);
     } finally {
@@ -99,9 +102,9 @@ export function ingestionActivities(deps: IngestionDeps) {
             ...record,
             source_id: run.sourceId,
           }));
-          const ref = await land(deps, run, label, records);
+          const ref = await land(deps, run, label, records, read.rejects);
           const next = read.nextCursor === undefined ? {} : { nextCursor: read.nextCursor };
-          return { batchId: ref.batchId, records: records.length, ...next };
+          return { batchId: ref.batchId, records: records.length + (read.rejects?.length ?? 0), ...next };
         }),
       );
     },
@@ -145,19 +148,35 @@ export function ingestionActivities(deps: IngestionDeps) {
 }
 
 /** Lands records under ids that follow from run, page and entity: landed again, they are the same records. */
-async function land(deps: IngestionDeps, run: RunRef, label: string, records: IngestRecord[]): Promise<BatchRef> {
+async function land(
+  deps: IngestionDeps,
+  run: RunRef,
+  label: string,
+  records: IngestRecord[],
+  rejects: SourceReject[] = [],
+): Promise<BatchRef> {
   const ref: BatchRef = {
     tenantId: run.tenantId,
     batchId: runBatchId(run.tenantId, run.runId, label),
     source: run.sourceType,
   };
   const receivedAt = new Date();
+  const common = { receivedAt, door: 'run', actor: run.actor } as const;
+  const times = new Map<string, number>();
   const landed = records.map((record, seq): NewRawRecord => {
     const entityId = metadataId(run.tenantId, record.entity_type, record.qualified_name);
-    const recordId = `${run.runId}:${label}:${entityId}`;
-    return { recordId, seq, entityId, receivedAt, door: 'run', actor: run.actor, body: JSON.stringify(record) };
+    // A file may name one entity in several rows: each is a record of its own.
+    const time = (times.get(entityId) ?? 0) + 1;
+    times.set(entityId, time);
+    const recordId = `${run.runId}:${label}:${entityId}${time === 1 ? '' : `:${time}`}`;
+    return { recordId, seq, entityId, ...common, body: JSON.stringify(record) };
   });
-  await deps.rawRecords.land(ref, landed);
+  const refused = rejects.map(({ detail, body }, index): NewRawRecord => {
+    const recordId = `${run.runId}:${label}:rejected:${index}`;
+    const fault = { reason: 'invalid-record', detail } as const;
+    return { recordId, seq: records.length + index, entityId: '', ...common, body, fault };
+  });
+  await deps.rawRecords.land(ref, [...landed, ...refused]);
   return ref;
 }
 

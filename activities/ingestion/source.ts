@@ -1,4 +1,5 @@
 import type { IngestRecord } from '#domain/assets/record.ts';
+import type { ObjectStore } from '#platform/objects/object-store.ts';
 
 /** What a source says about one entity. The run adds which source it came from. */
 export type SourceRecord = Omit<IngestRecord, 'op' | 'source_id' | 'expected_version'>;
@@ -6,8 +7,18 @@ export type SourceRecord = Omit<IngestRecord, 'op' | 'source_id' | 'expected_ver
 export interface SourcePage {
   /** Containers before what they contain. */
   records: SourceRecord[];
+  /** What the source holds but cannot be made a record of: each becomes a dead letter. */
+  rejects?: SourceReject[];
   /** Where the next page begins; absent after the last one. Opaque to everybody but the source. */
   nextCursor?: string;
+}
+
+/** A row, message or the like that cannot be made a record of. */
+export interface SourceReject {
+  /** Why, in one sentence that says where it stands: `row 17: …`. */
+  detail: string;
+  /** What stood there, so that it can be mended and replayed. */
+  body: string;
 }
 
 /**
@@ -32,6 +43,9 @@ export interface Source {
 
 /** What a source is given beside its own options. */
 export interface SourceContext {
+  tenantId: string;
+  /** Uploads and other large contents. */
+  objects: Pick<ObjectStore, 'stat' | 'open'>;
   /** Whether the source may be at a loopback or private address. */
   allowPrivate: boolean;
 }

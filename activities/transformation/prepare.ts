@@ -30,6 +30,7 @@ export type Prepared = { ok: true; record: PreparedRecord } | { ok: false; lette
  * again after a crash instead of being kept.
  */
 export function prepare(raw: RawRecordDoc): Prepared {
+  if (raw.fault !== undefined) return reject(raw, raw.fault.reason, raw.fault.detail);
   let body: unknown;
   try {
     body = JSON.parse(raw.body);

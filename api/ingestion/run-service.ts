@@ -1,7 +1,7 @@
 import type { Principal } from '#domain/access/principal.ts';
 import { LilyError } from '#domain/errors.ts';
 import { isFinal, runWorkflowId } from '#domain/ingestion/run.ts';
-import { postgresTarget, publicSource, sourceIdOf, type SourceOptions } from '#domain/ingestion/source.ts';
+import { publicSource, sourceHosts, sourceIdOf, type SourceOptions } from '#domain/ingestion/source.ts';
 import { resolveAllowed } from '#platform/address-guard.ts';
 import type { RunDoc, RunFilter, Runs } from '#platform/mongo/runs.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
@@ -31,8 +31,9 @@ export class RunService {
    * @throws LilyError `conflict` while another run reads the source; `source-refused` or `source-unreachable` for its address
    */
   async start({ tenantId, userId }: Principal, source: SourceOptions, runId: string): Promise<RunDoc> {
-    const { host } = postgresTarget(source.url);
-    await resolveAllowed(host, this.#deps.allowPrivateSources);
+    for (const { host, field } of sourceHosts(source)) {
+      await resolveAllowed(host, this.#deps.allowPrivateSources, { field });
+    }
     const sourceId = sourceIdOf(source);
     const claim = {
       _id: runId,

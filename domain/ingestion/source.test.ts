@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { postgresTarget, publicSource, sourceIdOf, sourceSchema, type SourceOptions } from './source.ts';
+import { publicSource, sourceIdOf, sourceSchema, type SourceOptions } from './source.ts';
+import { postgresTarget } from './sources/postgres.ts';
 
 const source = (url: string, more: object = {}): SourceOptions =>
   sourceSchema.parse({ type: 'postgres', url, ...more });

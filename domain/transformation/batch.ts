@@ -1,5 +1,6 @@
 /** How records came in. */
-export type Door = 'rest' | 'run' | 'stream';
+export const doors = ['rest', 'run', 'stream', 'webhook', 'socket', 'topic', 'openlineage', 'replay'] as const;
+export type Door = (typeof doors)[number];
 
 /**
  * Names a batch of raw records of one tenant that wait in MongoDB. Workflows pass this reference on, never the bodies.

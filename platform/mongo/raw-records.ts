@@ -1,5 +1,6 @@
 import { MongoBulkWriteError, type Db } from 'mongodb';
 import { noCounts, type BatchCounts, type BatchRef, type Door } from '#domain/transformation/batch.ts';
+import type { RecordFault } from '#domain/transformation/dead-letter.ts';
 import { collections, type RawRecordDoc } from './collections.ts';
 import { TenantCollection } from './tenant-collection.ts';
 
@@ -14,6 +15,8 @@ export interface NewRawRecord {
   actor: string;
   /** JSON of an `IngestRecord`, as it arrived. */
   body: string;
+  /** Why it cannot be processed, when the door knows that already. */
+  fault?: RecordFault;
   replyTo?: string;
 }
 
@@ -49,6 +52,7 @@ export function rawRecords(db: Db) {
           actor: record.actor,
           body: record.body,
         };
+        if (record.fault !== undefined) document.fault = record.fault;
         if (record.replyTo !== undefined) document.reply_to = record.replyTo;
         return document;
       });

@@ -1,6 +1,6 @@
 import { MongoServerError, type Collection, type Db } from 'mongodb';
 import { isFinal, type RunProgress, type RunReport, type RunState } from '#domain/ingestion/run.ts';
-import type { PublicSource } from '#domain/ingestion/source.ts';
+import type { PublicSource } from '#domain/ingestion/sources/kind.ts';
 import { noCounts } from '#domain/transformation/batch.ts';
 import { TenantCollection } from './tenant-collection.ts';
 

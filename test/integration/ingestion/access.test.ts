@@ -1,9 +1,10 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSource } from '#activities/ingestion/sources/index.ts';
-import { PermanentSourceError } from '#activities/ingestion/sources/postgres/failures.ts';
+import { PermanentSourceError } from '#activities/ingestion/permanent-source-error.ts';
 import { openSession } from '#activities/ingestion/sources/postgres/connection.ts';
 import { crawl, installedVersions, sourceOf, startServer, type TestServer } from './postgres-servers.ts';
+import { sourceContext } from '#test/support/source-context.ts';
 
 async function failureOf(work: Promise<unknown>): Promise<Error> {
   return work.then(
@@ -50,7 +51,7 @@ describe.each(installedVersions())('getting into $title', ({ binaries }) => {
 
   test('the session cannot write', async () => {
     const { url } = await server.database();
-    const session = await openSession(url, { allowPrivate: true });
+    const session = await openSession(url, sourceContext);
     try {
       expect((await failureOf(session.query('CREATE TABLE mine (a int)'))).message).toContain('read-only transaction');
     } finally {
@@ -104,7 +105,9 @@ describe.each(installedVersions())('getting into $title', ({ binaries }) => {
 
   test('a loopback address is refused unless private ones are allowed', async () => {
     const { url } = await server.database();
-    const refused = await failureOf(openSource({ type: 'postgres', url }, { allowPrivate: false }).check());
+    const refused = await failureOf(
+      openSource({ type: 'postgres', url }, { ...sourceContext, allowPrivate: false }).check(),
+    );
     expect(refused).toMatchObject({ code: 'source-refused' });
   });
 });

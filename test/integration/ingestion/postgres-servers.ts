@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { Client, escapeIdentifier } from 'pg';
 import { openSource } from '#activities/ingestion/sources/index.ts';
 import type { Source, SourceRecord } from '#activities/ingestion/source.ts';
-import type { PostgresSource } from '#domain/ingestion/source.ts';
+import type { PostgresSource } from '#domain/ingestion/sources/postgres.ts';
 import { npmBinaries, type PostgresBinaries } from '#deploy/local/warehouse/binaries.ts';
 import { prepareCluster } from '#deploy/local/warehouse/cluster.ts';
+import { sourceContext } from '#test/support/source-context.ts';
 
 const account = { user: 'lily', password: 'pass:word/with@signs' };
 const debianBinDir = '/usr/lib/postgresql/15/bin';
@@ -83,7 +84,7 @@ function freePort(): Promise<number> {
 export type CrawlOptions = Omit<Partial<PostgresSource>, 'type' | 'url'>;
 
 export function sourceOf(url: string, options: CrawlOptions = {}): Source {
-  return openSource({ type: 'postgres', url, ...options }, { allowPrivate: true });
+  return openSource({ type: 'postgres', url, ...options }, sourceContext);
 }
 
 /** Reads a whole source, as a run does: each page by a reader of its own. */

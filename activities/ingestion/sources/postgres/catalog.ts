@@ -1,4 +1,4 @@
-import type { PostgresSource } from '#domain/ingestion/source.ts';
+import type { PostgresSource } from '#domain/ingestion/sources/postgres.ts';
 import type { Session } from './connection.ts';
 import { likePattern } from './names.ts';
 

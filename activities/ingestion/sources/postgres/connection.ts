@@ -2,7 +2,7 @@ import { isIP, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
 import { LilyError } from '#domain/errors.ts';
-import { postgresTarget, type PostgresTarget } from '#domain/ingestion/source.ts';
+import { postgresTarget, type PostgresTarget } from '#domain/ingestion/sources/postgres.ts';
 import { resolveAllowed } from '#platform/address-guard.ts';
 import type { SourceContext } from '../../source.ts';
 import { asSourceError } from './failures.ts';

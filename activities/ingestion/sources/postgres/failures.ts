@@ -1,6 +1,7 @@
 import { DatabaseError } from 'pg';
 import { LilyError } from '#domain/errors.ts';
-import type { PostgresTarget } from '#domain/ingestion/source.ts';
+import { PermanentSourceError } from '../../permanent-source-error.ts';
+import type { PostgresTarget } from '#domain/ingestion/sources/postgres.ts';
 
 /** SQLSTATE classes and codes that trying again cannot mend, with what to tell people. */
 const permanent: readonly [prefix: string, says: (target: PostgresTarget) => string][] = [
@@ -17,9 +18,6 @@ const network: Readonly<Record<string, string>> = {
   ENETUNREACH: 'cannot be reached',
   ETIMEDOUT: 'does not answer',
 };
-
-/** A failure that no retry will mend: the run ends at once, and says why. */
-export class PermanentSourceError extends LilyError {}
 
 /**
  * Says what went wrong with a source, in one sentence without credentials. What the driver said is left out where

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { LilyError } from '#domain/errors.ts';
-import { postgresTarget, type PostgresSource } from '#domain/ingestion/source.ts';
+import { postgresTarget, type PostgresSource } from '#domain/ingestion/sources/postgres.ts';
 import type { Source, SourceContext, SourcePage, SourceRecord } from '../../source.ts';
 import { readDatabase, readRelations, readSchemas, scopeValues } from './catalog.ts';
 import { openSession, type Session } from './connection.ts';
