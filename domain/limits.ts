@@ -28,6 +28,9 @@ export const limits = {
   lineageNodes: 10_000,
   pageSize: 200,
   defaultPageSize: 50,
+  /** Reasons why a run is not complete that are kept of it, and the length of each. */
+  incompleteReasons: 20,
+  reasonLength: 500,
   /** Hops that a change is followed downstream. */
   impactDepth: 20,
 } as const;

@@ -11,6 +11,7 @@ import {
 } from '#domain/ingestion/run.ts';
 import { sourceSchema, type SourceOptions } from '#domain/ingestion/source.ts';
 import { defaultSourcePageSize } from '#domain/ingestion/sources/kind.ts';
+import { limits } from '#domain/limits.ts';
 import type { BatchRef } from '#domain/transformation/batch.ts';
 import { metadataId } from '#platform/digest.ts';
 import type { Entities } from '#platform/mongo/entities.ts';
@@ -104,7 +105,13 @@ export function ingestionActivities(deps: IngestionDeps) {
           }));
           const ref = await land(deps, run, label, records, read.rejects);
           const next = read.nextCursor === undefined ? {} : { nextCursor: read.nextCursor };
-          return { batchId: ref.batchId, records: records.length + (read.rejects?.length ?? 0), ...next };
+          return {
+            batchId: ref.batchId,
+            records: records.length + (read.rejects?.length ?? 0),
+            ...incompleteness(read.incomplete),
+            ...(read.progress === undefined ? {} : { progress: read.progress }),
+            ...next,
+          };
         }),
       );
     },
@@ -145,6 +152,13 @@ export function ingestionActivities(deps: IngestionDeps) {
       return asActivity(() => deps.runs.report(run.tenantId, run.runId, report));
     },
   };
+}
+
+/** The reasons, few and short enough to be carried through a workflow and shown to people. */
+function incompleteness(reasons: readonly string[] = []): Pick<LandedPage, 'incomplete'> {
+  if (reasons.length === 0) return {};
+  const { incompleteReasons, reasonLength } = limits;
+  return { incomplete: reasons.slice(0, incompleteReasons).map((reason) => reason.slice(0, reasonLength)) };
 }
 
 /** Lands records under ids that follow from run, page and entity: landed again, they are the same records. */

@@ -1,4 +1,5 @@
 import type { IngestRecord } from '#domain/assets/record.ts';
+import type { SourceProgress } from '#domain/ingestion/run.ts';
 import type { ObjectStore } from '#platform/objects/object-store.ts';
 
 /** What a source says about one entity. The run adds which source it came from. */
@@ -9,6 +10,13 @@ export interface SourcePage {
   records: SourceRecord[];
   /** What the source holds but cannot be made a record of: each becomes a dead letter. */
   rejects?: SourceReject[];
+  /**
+   * What of this page could not be read though it is there, each in one sentence: `schema hr: permission denied`. The run goes
+   * on, ends as `degraded` with these reasons, and deletes nothing. Without it, everything there is was read.
+   */
+  incomplete?: string[];
+  /** How far the source has been read after this page, in whatever unit it counts (rows, bytes, relations), where it can tell. */
+  progress?: SourceProgress;
   /** Where the next page begins; absent after the last one. Opaque to everybody but the source. */
   nextCursor?: string;
 }

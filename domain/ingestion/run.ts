@@ -9,6 +9,12 @@ export function isFinal(state: RunState): boolean {
   return state !== 'running' && state !== 'paused';
 }
 
+/** How far a source has been read, in a unit of its own: `done` of `total`. */
+export interface SourceProgress {
+  done: number;
+  total: number;
+}
+
 /** How far a run is: the answer of the workflow's `progress` query, and what is kept of it. */
 export interface RunProgress {
   state: RunState;
@@ -67,6 +73,9 @@ export interface RunResumption extends RunReport {
 export interface LandedPage {
   batchId: string;
   records: number;
+  /** What of the page could not be read, a few reasons. */
+  incomplete?: string[];
+  progress?: SourceProgress;
   /** Absent after the last page. */
   nextCursor?: string;
 }
