@@ -33,4 +33,11 @@ export const limits = {
   reasonLength: 500,
   /** Hops that a change is followed downstream. */
   impactDepth: 20,
+  /** Bytes of an incident's key at its source; it is a part of a workflow id. */
+  incidentKeyBytes: 512,
+  /** Entities that one report of an incident may name, and that one incident may be about. */
+  incidentEntities: 50,
+  incidentCommentLength: 10_000,
+  /** Bytes of one report as JSON. */
+  incidentReportBytes: 64 * 1024,
 } as const;

@@ -2,6 +2,8 @@
 export const taskQueues = {
   pipeline: 'lily-pipeline',
   ingestion: 'lily-ingestion',
+  /** Apart from the pipeline: an incident is told at once, however much is being ingested. */
+  incidents: 'lily-incidents',
 } as const;
 
 export type TaskQueue = (typeof taskQueues)[keyof typeof taskQueues];

@@ -54,7 +54,7 @@ async function createNamespace(): Promise<void> {
 }
 
 async function record(scenario: Scenario): Promise<void> {
-  const [pipeline, ingestion] = await Promise.all(
+  const workers = await Promise.all(
     Object.values(taskQueues).map((taskQueue) =>
       eventually(() =>
         Worker.create({
@@ -68,8 +68,11 @@ async function record(scenario: Scenario): Promise<void> {
       ),
     ),
   );
-  if (pipeline === undefined || ingestion === undefined) throw new Error('there is a task queue too few');
-  const { workflowId } = await pipeline.runUntil(ingestion.runUntil(() => scenario.play(client)));
+  const all = workers.reduce(
+    (inner, one) => () => one.runUntil(inner),
+    () => scenario.play(client),
+  );
+  const { workflowId } = await all();
   forget(scenario.name);
   const recordings = await executionsOf(workflowId);
   for (const [index, recording] of recordings.entries()) {

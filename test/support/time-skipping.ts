@@ -49,11 +49,12 @@ export async function startTimeSkippingTemporal(): Promise<TimeSkippingTemporal>
   return {
     client: env.client,
     async withWorkers(activities, work) {
-      const [pipeline, ingestion] = await Promise.all([
-        worker(taskQueues.pipeline, activities),
-        worker(taskQueues.ingestion, activities),
-      ]);
-      return pipeline.runUntil(ingestion.runUntil(() => work(env.client)));
+      const workers = await Promise.all(Object.values(taskQueues).map((taskQueue) => worker(taskQueue, activities)));
+      const all = workers.reduce(
+        (inner, one) => () => one.runUntil(inner),
+        () => work(env.client),
+      );
+      return all();
     },
     sleep: (durationMs) => env.sleep(durationMs),
     now: () => env.currentTimeMs(),
