@@ -23,6 +23,8 @@ export const ingestHeaders = {
   door: 'lily-door',
   /** The API instance that waits for a receipt; absent when nobody waits. */
   replyTo: 'lily-reply-to',
+  /** A `RecordFault` as JSON, where the door knows that the record cannot be processed; the body is then what came in. */
+  fault: 'lily-fault',
 } as const;
 
 /** The message key that keeps one entity's records in one partition, in order. */

@@ -34,6 +34,11 @@ export function newRecordId(): string {
   return uuidOf(bytes, 0x70);
 }
 
+/** A record id that follows from its parts, as a UUID of version 8: who sends the same thing again sends the same record. */
+export function recordIdFrom(...parts: readonly (string | number)[]): string {
+  return uuidOf(createHash('sha256').update(JSON.stringify(parts)).digest().subarray(0, 16), 0x80);
+}
+
 function uuidOf(bytes: Buffer, version: number): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | version;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

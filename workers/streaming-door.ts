@@ -4,6 +4,7 @@ import { typedLabels } from '#domain/search-attributes.ts';
 import { taskQueues } from '#domain/task-queues.ts';
 import { ingestHeaders, topics } from '#domain/topics.ts';
 import { transformWorkflowId, type BatchRef, type Door } from '#domain/transformation/batch.ts';
+import { parseFaultHeader } from '#domain/transformation/dead-letter.ts';
 import type { BatchHandler, KafkaRecord } from '#platform/kafka/partition-lane.ts';
 import type { GroupCommitProducer } from '#platform/kafka/producer.ts';
 import type { IntakeRanges } from '#platform/mongo/intake-ranges.ts';
@@ -118,6 +119,7 @@ function rawRecord(record: KafkaRecord): NewRawRecord {
   const { headers } = record;
   const received = Date.parse(headers[ingestHeaders.receivedAt] ?? '');
   const replyTo = headers[ingestHeaders.replyTo];
+  const fault = parseFaultHeader(headers[ingestHeaders.fault] ?? '');
   return {
     recordId: recordIdOf(record),
     seq: record.offset,
@@ -127,5 +129,6 @@ function rawRecord(record: KafkaRecord): NewRawRecord {
     actor: headers[ingestHeaders.actor] ?? '',
     body: record.value.toString(),
     ...(replyTo !== undefined && { replyTo }),
+    ...(fault !== undefined && { fault }),
   };
 }

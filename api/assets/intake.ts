@@ -1,6 +1,7 @@
 import type { Principal } from '#domain/access/principal.ts';
 import { entityKey, ingestHeaders, topics, type Topic } from '#domain/topics.ts';
-import type { Receipt } from '#domain/transformation/batch.ts';
+import type { Door, Receipt } from '#domain/transformation/batch.ts';
+import { faultHeader, type RecordFault } from '#domain/transformation/dead-letter.ts';
 import { inTime } from '../http/outage.ts';
 import type { PreparedRecord } from './prepared-record.ts';
 import type { ReceiptBoard } from './receipt-board.ts';
@@ -13,6 +14,15 @@ export interface RecordSender {
 /** One record with the id under which it is acknowledged and followed. */
 export interface Submission extends PreparedRecord {
   recordId: string;
+  /** Set where the record is known to be unfit: it becomes a dead letter, with `value` as it came. Such a record has no `metadataId`. */
+  fault?: RecordFault;
+}
+
+export interface IntakeOptions {
+  /** How long the caller waits until the records are applied; without it, not at all. */
+  waitSeconds?: number | undefined;
+  /** Where the records came in; `rest` without it. */
+  door?: Door;
 }
 
 export interface Intake {
@@ -21,13 +31,17 @@ export interface Intake {
    * the caller was willing to wait; rejects with `unavailable` when it is not known whether they are durable. Sending
    * the same record ids again is harmless.
    */
-  submit(principal: Principal, records: readonly Submission[], waitSeconds?: number): Promise<(Receipt | undefined)[]>;
+  submit(
+    principal: Pick<Principal, 'tenantId' | 'userId'>,
+    records: readonly Submission[],
+    options?: IntakeOptions,
+  ): Promise<(Receipt | undefined)[]>;
 }
 
 /** The REST side of the streaming door. `instanceId` is where receipts find back to. */
 export function intake(sender: RecordSender, receipts: ReceiptBoard, instanceId: string): Intake {
   return {
-    async submit(principal, records, waitSeconds) {
+    async submit(principal, records, { waitSeconds, door = 'rest' } = {}) {
       const waits = waitSeconds !== undefined;
       const expected = waits ? records.map(({ recordId }) => receipts.expect(recordId, waitSeconds * 1_000)) : [];
       const receivedAt = new Date().toISOString();
@@ -39,7 +53,8 @@ export function intake(sender: RecordSender, receipts: ReceiptBoard, instanceId:
           [ingestHeaders.recordId]: record.recordId,
           [ingestHeaders.receivedAt]: receivedAt,
           [ingestHeaders.actor]: principal.userId,
-          [ingestHeaders.door]: 'rest',
+          [ingestHeaders.door]: door,
+          ...(record.fault === undefined ? {} : { [ingestHeaders.fault]: faultHeader(record.fault) }),
           ...(waits ? { [ingestHeaders.replyTo]: instanceId } : {}),
         },
       }));

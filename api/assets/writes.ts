@@ -32,7 +32,7 @@ export function assetWrites({ reads, intake, idempotency }: WriteDependencies) {
   const submitOne = async (request: Request, response: Response, record: PreparedRecord, ids: RecordIds) => {
     const waited = waitedOf(request, response);
     const submission = { ...record, recordId: ids(0) };
-    const [receipt] = await intake.submit(principalOf(response), [submission], waited.waitSeconds);
+    const [receipt] = await intake.submit(principalOf(response), [submission], waited);
     return writeAnswer(submission, receipt, waited);
   };
 
@@ -55,7 +55,7 @@ export function assetWrites({ reads, intake, idempotency }: WriteDependencies) {
     }
     const items = prepareBatch(principal, body);
     const waited = waitedOf(request, response);
-    return (ids) => batchAnswer(items, waited, ids, (records) => intake.submit(principal, records, waited.waitSeconds));
+    return (ids) => batchAnswer(items, waited, ids, (records) => intake.submit(principal, records, waited));
   });
 
   const replace = answering((request, response) => {

@@ -16,6 +16,22 @@ export interface RecordFault {
   detail: string;
 }
 
+/** A fault as it stands in a message's header. The detail is cut where it is too long for one. */
+export function faultHeader({ reason, detail }: RecordFault): string {
+  return JSON.stringify({ reason, detail: detail.slice(0, 2_000) });
+}
+
+/** What {@link faultHeader} wrote; undefined for a text that is nothing of the kind. */
+export function parseFaultHeader(text: string): RecordFault | undefined {
+  try {
+    const { reason, detail } = JSON.parse(text) as Partial<RecordFault>;
+    if (typeof detail !== 'string' || !deadLetterReasons.some((known) => known === reason)) return undefined;
+    return { reason: reason as DeadLetterReason, detail };
+  } catch {
+    return undefined;
+  }
+}
+
 /** A record that could not be processed, with what is needed to mend and replay it. */
 export interface DeadLetter {
   /** The raw record's id; the raw record itself stays where it landed. */
