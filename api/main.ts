@@ -5,6 +5,7 @@ import { loadConfig } from '#platform/config.ts';
 import { createKafka } from '#platform/kafka/client.ts';
 import { GroupCommitProducer } from '#platform/kafka/producer.ts';
 import { createLogger } from '#platform/logger.ts';
+import { apiKeys, type ApiKeys } from '#platform/mongo/api-keys.ts';
 import { connectMongo } from '#platform/mongo/client.ts';
 import { entities } from '#platform/mongo/entities.ts';
 import { idempotencyKeys } from '#platform/mongo/idempotency.ts';
@@ -15,6 +16,9 @@ import { lineage } from '#platform/neo4j/lineage.ts';
 import { createTokenVerifier } from '#platform/oidc/token-verifier.ts';
 import { secretBox } from '#platform/secret-box.ts';
 import { connectTemporal } from '#platform/temporal/client.ts';
+import { apiKeyDescription } from './access/api-keys/openapi.ts';
+import { apiKeyRouter } from './access/api-keys/router.ts';
+import { withApiKeys } from './access/api-keys/verifier.ts';
 import { signIn } from './access/sign-in.ts';
 import { createApp } from './app.ts';
 import { intake } from './assets/intake.ts';
@@ -40,7 +44,8 @@ const logger = createLogger({ logLevel: config.logLevel, service: 'api' });
 const instanceId = randomUUID();
 const stopping = new AbortController();
 
-const verify = createTokenVerifier(config.oidc);
+let keys: ApiKeys | undefined;
+const verify = withApiKeys(createTokenVerifier(config.oidc), () => keys);
 const neo4j = connectNeo4j(config.neo4j);
 const kafka = createKafka(config.kafka, `lily-api-${instanceId}`, logger);
 const producer = new GroupCommitProducer(kafka);
@@ -68,6 +73,7 @@ async function start(): Promise<void> {
     wait('Kafka', () => producer.connect()),
   ]);
   probes.found({ mongo, temporal });
+  keys = apiKeys(mongo.db);
   const signedIn = signIn(verify);
   const idempotency = idempotencyKeys(mongo.db);
   serve = createApp({
@@ -80,6 +86,7 @@ async function start(): Promise<void> {
     intake: intake(producer, receipts, instanceId),
     idempotency,
     domains: [
+      { router: apiKeyRouter({ signedIn, apiKeys: keys }), description: apiKeyDescription },
       {
         router: ingestionRouter({
           signedIn,

@@ -2,6 +2,7 @@ import { loadConfig } from '#platform/config.ts';
 import { createKafka } from '#platform/kafka/client.ts';
 import { ensureTopics } from '#platform/kafka/topics.ts';
 import { createLogger } from '#platform/logger.ts';
+import { ensureApiKeyIndexes } from '#platform/mongo/api-keys.ts';
 import { connectMongo } from '#platform/mongo/client.ts';
 import { ensurePipelineIndexes } from '#platform/mongo/collections.ts';
 import { ensureIdempotencyIndexes } from '#platform/mongo/idempotency.ts';
@@ -21,6 +22,7 @@ try {
   await Promise.all([
     ensureTopics(createKafka(config.kafka, 'lily-setup', logger), config.kafka),
     ensurePipelineIndexes(db),
+    ensureApiKeyIndexes(db),
     ensureIdempotencyIndexes(db),
     ensureRunIndexes(db),
     ensureGraphConstraints(neo4j),

@@ -1,12 +1,13 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
+import { apiKeyDescription } from '../access/api-keys/openapi.ts';
 import { ingestionDescription } from '../ingestion/openapi.ts';
 import { openApiDocument } from './document.ts';
 
 type Node = Record<string, unknown>;
 
-const document = openApiDocument(ingestionDescription) as Node & {
+const document = openApiDocument(ingestionDescription, apiKeyDescription) as Node & {
   paths: Record<string, Record<string, Node>>;
   components: Record<string, Record<string, Node>>;
 };

@@ -35,6 +35,7 @@ export function openApiDocument(...more: Description[]): JsonSchema {
     tags: [
       { name: 'assets', description: 'Entities, their history and lineage' },
       { name: 'ingestion', description: 'Runs that read a source' },
+      { name: 'access', description: 'Who may do what' },
       { name: 'notifications', description: 'What changes, as it changes' },
       { name: 'operations', description: 'Health of this process' },
     ],
@@ -47,7 +48,12 @@ export function openApiDocument(...more: Description[]): JsonSchema {
       parameters,
       headers,
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token of the OpenID provider' },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'A token of the OpenID provider, or an API key',
+        },
       },
     },
   };
