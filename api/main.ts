@@ -9,6 +9,7 @@ import { apiKeys, type ApiKeys } from '#platform/mongo/api-keys.ts';
 import { connectMongo } from '#platform/mongo/client.ts';
 import { entities } from '#platform/mongo/entities.ts';
 import { idempotencyKeys } from '#platform/mongo/idempotency.ts';
+import { integrations } from '#platform/mongo/integrations.ts';
 import { records } from '#platform/mongo/records.ts';
 import { runs } from '#platform/mongo/runs.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
@@ -28,6 +29,8 @@ import { closeServer, httpServer, listen } from './http/server.ts';
 import { ingestionDescription } from './ingestion/openapi.ts';
 import { ingestionRouter } from './ingestion/router.ts';
 import { runControl } from './ingestion/run-control.ts';
+import { integrationsDescription } from './integrations/openapi.ts';
+import { integrationRouter } from './integrations/router.ts';
 import { dependencyProbes } from './operations/probes.ts';
 import { readinessCheck } from './operations/readiness.ts';
 import { NotificationFeed } from './realtime/feed.ts';
@@ -97,6 +100,14 @@ async function start(): Promise<void> {
           allowPrivateSources: config.allowPrivateSources,
         }),
         description: ingestionDescription,
+      },
+      {
+        router: integrationRouter({
+          signedIn,
+          integrations: integrations(mongo.db),
+          secretBox: secretBox(config.secretKey),
+        }),
+        description: integrationsDescription,
       },
     ],
   });

@@ -6,6 +6,7 @@ import { ensureApiKeyIndexes } from '#platform/mongo/api-keys.ts';
 import { connectMongo } from '#platform/mongo/client.ts';
 import { ensurePipelineIndexes } from '#platform/mongo/collections.ts';
 import { ensureIdempotencyIndexes } from '#platform/mongo/idempotency.ts';
+import { ensureIntegrationIndexes } from '#platform/mongo/integrations.ts';
 import { ensureRunIndexes } from '#platform/mongo/runs.ts';
 import { connectNeo4j, ensureGraphConstraints } from '#platform/neo4j/client.ts';
 import { connectTemporal } from '#platform/temporal/client.ts';
@@ -25,6 +26,7 @@ try {
     ensureApiKeyIndexes(db),
     ensureIdempotencyIndexes(db),
     ensureRunIndexes(db),
+    ensureIntegrationIndexes(db),
     ensureGraphConstraints(neo4j),
     ensureSearchAttributes(temporal),
   ]);

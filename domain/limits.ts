@@ -40,4 +40,10 @@ export const limits = {
   incidentCommentLength: 10_000,
   /** Bytes of one report as JSON. */
   incidentReportBytes: 64 * 1024,
+  /** Integrations of one kind that a tenant may have. */
+  integrationsPerKind: 100,
+  /** Secrets that one integration may have at once. */
+  secretsPerIntegration: 5,
+  /** Bytes of one webhook's body. */
+  webhookBytes: 1024 * 1024,
 } as const;

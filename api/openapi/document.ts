@@ -36,6 +36,8 @@ export function openApiDocument(...more: Description[]): JsonSchema {
       { name: 'assets', description: 'Entities, their history and lineage' },
       { name: 'ingestion', description: 'Runs that read a source' },
       { name: 'access', description: 'Who may do what' },
+      { name: 'incidents', description: 'What is wrong, and who sees to it' },
+      { name: 'integrations', description: 'Which foreign systems may speak to Lily' },
       { name: 'notifications', description: 'What changes, as it changes' },
       { name: 'operations', description: 'Health of this process' },
     ],
