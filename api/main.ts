@@ -14,6 +14,7 @@ import { records } from '#platform/mongo/records.ts';
 import { runs } from '#platform/mongo/runs.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
 import { lineage } from '#platform/neo4j/lineage.ts';
+import { objectStore } from '#platform/objects/object-store.ts';
 import { createTokenVerifier } from '#platform/oidc/token-verifier.ts';
 import { secretBox } from '#platform/secret-box.ts';
 import { connectTemporal } from '#platform/temporal/client.ts';
@@ -95,6 +96,7 @@ async function start(): Promise<void> {
           signedIn,
           idempotency,
           runs: runs(mongo.db),
+          objects: objectStore(mongo.db),
           control: runControl(temporal),
           secretBox: secretBox(config.secretKey),
           allowPrivateSources: config.allowPrivateSources,

@@ -8,6 +8,7 @@ import { ensurePipelineIndexes } from '#platform/mongo/collections.ts';
 import { ensureIdempotencyIndexes } from '#platform/mongo/idempotency.ts';
 import { ensureIntegrationIndexes } from '#platform/mongo/integrations.ts';
 import { ensureRunIndexes } from '#platform/mongo/runs.ts';
+import { ensureObjectIndexes } from '#platform/objects/object-store.ts';
 import { connectNeo4j, ensureGraphConstraints } from '#platform/neo4j/client.ts';
 import { connectTemporal } from '#platform/temporal/client.ts';
 import { ensureSearchAttributes } from '#platform/temporal/search-attributes.ts';
@@ -27,6 +28,7 @@ try {
     ensureIdempotencyIndexes(db),
     ensureRunIndexes(db),
     ensureIntegrationIndexes(db),
+    ensureObjectIndexes(db),
     ensureGraphConstraints(neo4j),
     ensureSearchAttributes(temporal),
   ]);

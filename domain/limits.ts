@@ -31,6 +31,14 @@ export const limits = {
   /** Reasons why a run is not complete that are kept of it, and the length of each. */
   incompleteReasons: 20,
   reasonLength: 500,
+  /** Bytes of one upload. */
+  uploadBytes: 4 * 1024 * 1024 * 1024,
+  /** Longest that one upload may take. */
+  uploadMinutes: 60,
+  /** Bytes of a field that stands beside a file in a multipart body. */
+  uploadFieldBytes: 64 * 1024,
+  /** Length of the name of an upload. */
+  uploadNameLength: 255,
   /** Hops that a change is followed downstream. */
   impactDepth: 20,
   /** Bytes of an incident's key at its source; it is a part of a workflow id. */

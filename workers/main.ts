@@ -26,6 +26,9 @@ import { secretBox } from '#platform/secret-box.ts';
 import { serveHealth } from './health.ts';
 import { streamingDoor } from './streaming-door.ts';
 
+/** How often what has outlived its time, or was left by crashed uploads, is looked for. */
+const objectSweepMs = 10 * 60_000;
+
 const config = loadConfig(process.env);
 const logger = createLogger({ logLevel: config.logLevel, service: 'worker' });
 const temporalLogger = sdkLogger(logger.child({ component: 'temporal' }));
@@ -39,6 +42,7 @@ await producer.connect();
 const connection = await NativeConnection.connect({ address: config.temporal.address });
 const temporal = new Client({ connection, namespace: config.temporal.namespace });
 
+const objects = objectStore(db);
 const stores = { rawRecords: rawRecords(db), entities: entities(db), deadLetters: deadLetters(db), runs: runs(db) };
 // Webpack tells its whole story on every start; only what goes wrong is of interest.
 const quiet = sdkLogger(logger.child({ component: 'bundler' }, { level: 'warn' }));
@@ -67,13 +71,17 @@ const workers = await Promise.all([
     activities: ingestionActivities({
       ...stores,
       secretBox: secretBox(config.secretKey),
-      objects: objectStore(db),
+      objects,
       allowPrivateSources: config.allowPrivateSources,
     }),
     // Each crawl holds a connection to its source; a few at once are plenty for one process.
     maxConcurrentActivityTaskExecutions: 20,
   }),
 ]);
+
+const sweeping = setInterval(() => {
+  objects.sweep().catch((error: unknown) => logger.warn({ err: error }, 'old objects could not be taken away'));
+}, objectSweepMs);
 
 const consumer = new PartitionConsumer(kafka, {
   groupId: 'lily-streaming-door',
@@ -99,6 +107,7 @@ logger.info({ batchRecords: config.worker.batchRecords }, 'the worker is up');
 await running;
 
 logger.info('the worker goes down');
+clearInterval(sweeping);
 await consumer.stop();
 await producer.close();
 health.close();

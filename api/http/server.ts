@@ -1,11 +1,23 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LilyError, type ErrorCode } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
 import { problemOf, problemType } from './problem.ts';
 
-/** An HTTP server that does not let a client hold it: headers within 10 s, a whole request within 2 minutes. */
+/** Longest that a request may take to come; uploads have {@link limits.uploadMinutes}. */
+const requestTimeoutMs = 120_000;
+const uploadTimeoutMs = limits.uploadMinutes * 60_000;
+
+/**
+ * An HTTP server that does not let a client hold it: headers within 10 s, a whole request within 2 minutes unless it brings
+ * a file.
+ */
 export function httpServer(listener: RequestListener): Server {
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 120_000, keepAliveTimeout: 65_000 }, listener);
+  const timeouts = { headersTimeout: 10_000, requestTimeout: uploadTimeoutMs, keepAliveTimeout: 65_000 };
+  const server = createServer(timeouts, (request, response) => {
+    if (!bringsFile(request)) limitBody(request, requestTimeoutMs);
+    listener(request, response);
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket));
   return server;
 }
@@ -29,6 +41,22 @@ export async function closeServer(server: Server, graceMs: number): Promise<void
   await closed;
   clearInterval(idle);
   clearTimeout(cut);
+}
+
+function bringsFile({ url = '', headers }: IncomingMessage): boolean {
+  return /^\/v1\/uploads(\?|$)/.test(url) || /^multipart\//i.test(headers['content-type'] ?? '');
+}
+
+/** Cuts off a request whose body does not come in time. Without a body there is nothing to wait for. */
+function limitBody(request: IncomingMessage, timeoutMs: number): void {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  if (encoding === undefined && (length === undefined || length === '0')) return;
+  const timer = setTimeout(() => {
+    refuse(Object.assign(new Error('the request took too long'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), request.socket);
+  }, timeoutMs);
+  timer.unref();
+  const clear = (): void => clearTimeout(timer);
+  request.once('end', clear).once('close', clear);
 }
 
 const refusals: Record<string, [status: string, code: ErrorCode, detail: string]> = {

@@ -1,10 +1,23 @@
+import { limits } from '#domain/limits.ts';
 import type { Description } from '../openapi/document.ts';
 import { answers, headerRef, jsonRequest, operation, pathParameter, type PathItem } from '../openapi/operation.ts';
 import { queryParameters, schemaComponents, schemaRef } from '../openapi/schema-components.ts';
 import type { RunAction } from './run-control.ts';
 import { listQuery, runListSchema, runViewSchema, startRunSchema } from './schemas.ts';
+import { uploadQuery, uploadViewSchema } from './uploads.ts';
 
 const id = pathParameter('id', 'The run id', { type: 'string', format: 'uuid' });
+
+const uploadId = pathParameter('id', 'The object id', { type: 'string', pattern: '^[0-9a-f]{24}$' });
+const binary = { type: 'string', format: 'binary' };
+
+const uploadRequest = {
+  required: true,
+  content: {
+    'application/octet-stream': { schema: binary },
+    'multipart/form-data': { schema: { type: 'object', properties: { file: binary }, required: ['file'] } },
+  },
+};
 
 const example = {
   source: {
@@ -60,6 +73,45 @@ export const ingestionPaths: Record<string, PathItem> = {
       ],
     }),
   },
+  '/v1/uploads': {
+    post: operation({
+      id: 'storeUpload',
+      tag: 'ingestion',
+      role: 'operator',
+      summary: 'Store a content that later requests refer to',
+      description: `The body is the content as it is, or multipart/form-data with one file. At most ${limits.uploadBytes} bytes, within ${limits.uploadMinutes} minutes.`,
+      parameters: [...queryParameters(uploadQuery), { $ref: '#/components/parameters/idempotencyKey' }],
+      body: uploadRequest,
+      responses: {
+        201: answers('The content is stored', 'Upload', {
+          Location: headerRef('Location'),
+          'Idempotency-Replayed': headerRef('IdempotencyReplayed'),
+        }),
+      },
+      problems: ['invalid-input', 'conflict', 'body-too-large', 'unsupported-media-type', 'idempotency-key-reused'],
+    }),
+  },
+  '/v1/uploads/{id}': {
+    get: operation({
+      id: 'getUpload',
+      tag: 'ingestion',
+      role: 'reader',
+      summary: 'What is known of a stored content',
+      parameters: [uploadId],
+      responses: { 200: answers('The content', 'Upload') },
+      problems: ['not-found'],
+    }),
+    delete: operation({
+      id: 'removeUpload',
+      tag: 'ingestion',
+      role: 'operator',
+      summary: 'Remove a stored content',
+      description: 'A run that still reads it fails.',
+      parameters: [uploadId],
+      responses: { 204: { description: 'It is gone' } },
+      problems: ['not-found'],
+    }),
+  },
   '/v1/ingestions/{id}': {
     get: operation({
       id: 'getIngestion',
@@ -94,6 +146,6 @@ export const ingestionDescription: Description = {
   paths: ingestionPaths,
   components: {
     ...schemaComponents({ StartRun: startRunSchema }, 'input'),
-    ...schemaComponents({ Run: runViewSchema, RunList: runListSchema }, 'output'),
+    ...schemaComponents({ Run: runViewSchema, RunList: runListSchema, Upload: uploadViewSchema }, 'output'),
   },
 };

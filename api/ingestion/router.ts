@@ -12,9 +12,10 @@ import { route } from '../http/routes.ts';
 import { runActions, type RunAction } from './run-control.ts';
 import { RunService, type RunServiceDeps } from './run-service.ts';
 import { listQuery, startRunSchema } from './schemas.ts';
+import { uploadHandlers, type UploadDeps } from './uploads.ts';
 import { isRunId, parseRunCursor, runCursor, runView } from './views.ts';
 
-export interface IngestionDeps extends RunServiceDeps {
+export interface IngestionDeps extends RunServiceDeps, UploadDeps {
   signedIn: RequestHandler;
   idempotency: IdempotencyKeys;
 }
@@ -74,6 +75,12 @@ export function ingestionRouter(deps: IngestionDeps): Router {
   route(router, '/v1/ingestions', {
     get: [signedIn, reader, list],
     post: [signedIn, operator, ...jsonBody(bodyBytes), start],
+  });
+  const uploads = uploadHandlers(deps);
+  route(router, '/v1/uploads', { post: [signedIn, operator, uploads.store] });
+  route(router, '/v1/uploads/:id', {
+    get: [signedIn, reader, uploads.get],
+    delete: [signedIn, operator, uploads.remove],
   });
   route(router, '/v1/ingestions/:id', { get: [signedIn, reader, get] });
   for (const action of runActions) {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { pipeline } from 'node:stream/promises';
 import { Transform, type Readable } from 'node:stream';
-import { GridFSBucket, ObjectId, type Db, type GridFSFile } from 'mongodb';
+import { pipeline } from 'node:stream/promises';
+import { GridFSBucket, MongoServerError, ObjectId, type Db, type Filter, type GridFSFile } from 'mongodb';
 import { LilyError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
 
 /** What is known of a stored content. It never changes: another content is another object. */
 export interface StoredObject {
@@ -21,6 +22,13 @@ export interface ObjectAbout {
   contentType: string;
   /** A content that is longer is refused, and nothing of it is kept. */
   maxBytes: number;
+  /**
+   * Under which the object is found again, instead of being made twice. Whoever comes second gets the first one's
+   * object: give keys only to contents that follow from them.
+   */
+  key?: string;
+  /** For how long it is kept; without it, until somebody removes it. */
+  keepHours?: number;
 }
 
 /** Keeps contents that are too large for a record: uploads, exports. A tenant sees its own only. */
@@ -32,85 +40,197 @@ export interface ObjectStore {
   put(tenantId: string, content: Readable, about: ObjectAbout): Promise<StoredObject>;
   /** What is known of the object; undefined when there is none, or when it is another tenant's. */
   stat(tenantId: string, objectId: string): Promise<StoredObject | undefined>;
-  /** Its bytes from `start` on. @throws LilyError `not-found` */
-  open(tenantId: string, objectId: string, start?: number): Promise<Readable>;
-  remove(tenantId: string, objectId: string): Promise<void>;
+  /** The object that was stored under the key. */
+  find(tenantId: string, key: string): Promise<StoredObject | undefined>;
+  /** Its bytes from `start` on, up to but not including `end`. @throws LilyError `not-found` */
+  open(tenantId: string, objectId: string, start?: number, end?: number): Promise<Readable>;
+  /** @returns whether there was one */
+  remove(tenantId: string, objectId: string): Promise<boolean>;
+  /** Takes away what has outlived its time and what crashed uploads left behind. Any number may do it at once. */
+  sweep(now?: Date): Promise<number>;
 }
 
 interface Metadata {
   tenant_id: string;
   content_type: string;
   sha256: string;
+  key?: string;
+  expires_at?: Date;
 }
+
+/** Stands from before an upload's first chunk until after its end: what crashed in between is found by it. */
+interface UploadMark {
+  _id: ObjectId;
+  tenant_id: string;
+  started_at: Date;
+}
+
+type FileDoc = Omit<GridFSFile, 'metadata'> & { metadata: Metadata };
 
 const bucketName = 'objects';
 const chunkBytes = 1024 * 1024;
+const duplicateKey = 11_000;
+/** An upload ends long before: nothing that still grows is taken for a crashed one. */
+const longestUploadMs = limits.uploadMinutes * 60_000;
+const crashedAfterMs = 2 * longestUploadMs;
+/** Objects that one sweep takes away. */
+const sweptAtOnce = 100;
 
 /** Objects in MongoDB's GridFS. */
 export function objectStore(db: Db): ObjectStore {
   const bucket = new GridFSBucket(db, { bucketName, chunkSizeBytes: chunkBytes });
+  const { files, chunks, marks } = collectionsOf(db);
 
-  const find = async (tenantId: string, objectId: string): Promise<GridFSFile | undefined> => {
-    if (!/^[0-9a-f]{24}$/.test(objectId)) return undefined;
-    const filter = { _id: new ObjectId(objectId), 'metadata.tenant_id': tenantId };
-    return (await bucket.find(filter).limit(1).toArray())[0];
+  const one = async (tenantId: string, filter: Filter<FileDoc>): Promise<FileDoc | undefined> =>
+    (await files.findOne({ ...filter, 'metadata.tenant_id': tenantId })) ?? undefined;
+  const byId = async (tenantId: string, objectId: string): Promise<FileDoc | undefined> =>
+    /^[0-9a-f]{24}$/.test(objectId) ? one(tenantId, { _id: new ObjectId(objectId) }) : undefined;
+
+  /** The file's document goes first: from then on nobody finds the object, and the mark brings the sweep to what is left. */
+  const discard = async (id: ObjectId, tenantId: string): Promise<void> => {
+    await marks.updateOne(
+      { _id: id },
+      { $setOnInsert: { tenant_id: tenantId, started_at: new Date(0) } },
+      { upsert: true },
+    );
+    await files.deleteOne({ _id: id });
+    await chunks.deleteMany({ files_id: id });
+    await marks.deleteOne({ _id: id });
   };
 
   return {
-    async put(tenantId, content, { name, contentType, maxBytes }) {
+    async put(tenantId, content, { name, contentType, maxBytes, key, keepHours }) {
       const metadata: Metadata = { tenant_id: tenantId, content_type: contentType, sha256: '' };
-      const upload = bucket.openUploadStream(name, { metadata });
-      const hash = createHash('sha256');
-      let bytes = 0;
-      const measure = new Transform({
-        transform(chunk: Uint8Array, _encoding, next) {
-          bytes += chunk.length;
-          if (bytes > maxBytes) {
-            next(new LilyError('body-too-large', `The content may have at most ${maxBytes} bytes`));
-            return;
-          }
-          hash.update(chunk);
-          next(null, chunk);
-        },
-        flush(next) {
-          // The file's document is written when the stream ends, with this in it.
-          metadata.sha256 = hash.digest('hex');
-          next();
-        },
+      if (key !== undefined) metadata.key = key;
+      if (keepHours !== undefined) metadata.expires_at = new Date(Date.now() + keepHours * 3_600_000);
+      const id = new ObjectId();
+      await marks.insertOne({ _id: id, tenant_id: tenantId, started_at: new Date() });
+      const upload = bucket.openUploadStreamWithId(id, name, { metadata });
+      const measure = measured(maxBytes, (sha256) => {
+        // The file's document is written when the stream ends, with this in it.
+        metadata.sha256 = sha256;
       });
       try {
-        await pipeline(content, measure, upload);
+        await pipeline(content, measure.stream, upload, { signal: AbortSignal.timeout(longestUploadMs) });
       } catch (error) {
-        await upload.abort().catch(() => undefined);
-        throw error;
+        // The mark stays: a chunk that was on its way may arrive after this.
+        await chunks.deleteMany({ files_id: id }).catch(() => undefined);
+        const other =
+          isDuplicate(error) && key !== undefined ? await one(tenantId, { 'metadata.key': key }) : undefined;
+        if (other !== undefined) return storedObject(other);
+        throw error instanceof Error && error.name === 'AbortError'
+          ? new LilyError('body-too-large', `The content did not come within ${limits.uploadMinutes} minutes`)
+          : error;
       }
+      await marks.deleteOne({ _id: id });
       const { sha256 } = metadata;
-      return { objectId: upload.id.toHexString(), bytes, sha256, name, contentType, storedAt: new Date() };
+      return { objectId: id.toHexString(), bytes: measure.bytes(), sha256, name, contentType, storedAt: new Date() };
     },
 
     async stat(tenantId, objectId) {
-      const file = await find(tenantId, objectId);
-      if (file === undefined) return undefined;
-      const { content_type, sha256 } = file.metadata as unknown as Metadata;
-      return {
-        objectId,
-        bytes: file.length,
-        sha256,
-        name: file.filename,
-        contentType: content_type,
-        storedAt: file.uploadDate,
-      };
+      const file = await byId(tenantId, objectId);
+      return file && storedObject(file);
     },
 
-    async open(tenantId, objectId, start = 0) {
-      const file = await find(tenantId, objectId);
+    async find(tenantId, key) {
+      const file = await one(tenantId, { 'metadata.key': key });
+      return file && storedObject(file);
+    },
+
+    async open(tenantId, objectId, start = 0, end = Number.POSITIVE_INFINITY) {
+      const file = await byId(tenantId, objectId);
       if (file === undefined) throw new LilyError('not-found', 'The content is no longer kept.');
-      return bucket.openDownloadStream(file._id, { start: Math.min(start, file.length) });
+      const to = Math.min(end, file.length);
+      return bucket.openDownloadStream(file._id, { start: Math.min(start, to), end: to });
     },
 
     async remove(tenantId, objectId) {
-      const file = await find(tenantId, objectId);
-      if (file !== undefined) await bucket.delete(file._id);
+      const file = await byId(tenantId, objectId);
+      if (file !== undefined) await discard(file._id, tenantId);
+      return file !== undefined;
+    },
+
+    async sweep(now = new Date()) {
+      const expired = await files
+        .find({ 'metadata.expires_at': { $lt: now } })
+        .limit(sweptAtOnce)
+        .toArray();
+      for (const { _id, metadata } of expired) await discard(_id, metadata.tenant_id);
+      const crashed = await marks
+        .find({ started_at: { $lt: new Date(now.getTime() - crashedAfterMs) } })
+        .limit(sweptAtOnce)
+        .toArray();
+      for (const { _id, started_at, tenant_id } of crashed) {
+        // It had come to its end, and only its mark was left; unless somebody was taking it away.
+        const whole = started_at.getTime() > 0 && (await files.findOne({ _id }, { projection: { _id: 1 } })) !== null;
+        if (whole) await marks.deleteOne({ _id });
+        else await discard(_id, tenant_id);
+      }
+      return expired.length + crashed.length;
     },
   };
+}
+
+/** Creates the indexes of objects; harmless to repeat. */
+export async function ensureObjectIndexes(db: Db): Promise<void> {
+  const { files, chunks, marks } = collectionsOf(db);
+  await Promise.all([
+    // The two that GridFS wants; it would make them itself, at the first upload.
+    files.createIndex({ filename: 1, uploadDate: 1 }),
+    chunks.createIndex({ files_id: 1, n: 1 }, { unique: true }),
+    files.createIndex(
+      { 'metadata.tenant_id': 1, 'metadata.key': 1 },
+      { unique: true, partialFilterExpression: { 'metadata.key': { $exists: true } } },
+    ),
+    files.createIndex(
+      { 'metadata.expires_at': 1 },
+      { partialFilterExpression: { 'metadata.expires_at': { $exists: true } } },
+    ),
+    marks.createIndex({ started_at: 1 }),
+  ]);
+}
+
+function collectionsOf(db: Db) {
+  return {
+    files: db.collection<FileDoc>(`${bucketName}.files`),
+    chunks: db.collection<{ files_id: ObjectId; n: number }>(`${bucketName}.chunks`),
+    marks: db.collection<UploadMark>(`${bucketName}.uploads`),
+  };
+}
+
+function storedObject({ _id, length, filename, uploadDate, metadata }: FileDoc): StoredObject {
+  return {
+    objectId: _id.toHexString(),
+    bytes: length,
+    sha256: metadata.sha256,
+    name: filename,
+    contentType: metadata.content_type,
+    storedAt: uploadDate,
+  };
+}
+
+/** Counts and digests what passes, and stops what is too long. */
+function measured(maxBytes: number, onEnd: (sha256: string) => void): { stream: Transform; bytes: () => number } {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const stream = new Transform({
+    transform(chunk: Uint8Array, _encoding, next) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) {
+        next(new LilyError('body-too-large', `The content may have at most ${maxBytes} bytes`));
+        return;
+      }
+      hash.update(chunk);
+      next(null, chunk);
+    },
+    flush(next) {
+      onEnd(hash.digest('hex'));
+      next();
+    },
+  });
+  return { stream, bytes: () => bytes };
+}
+
+function isDuplicate(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === duplicateKey;
 }
