@@ -2,6 +2,7 @@ import { openProgressView } from '#deploy/local/progress.ts';
 import { openStack } from '#deploy/local/stack.ts';
 import { checksAtOnce, checkSteps } from './check.ts';
 import { endCommands } from './support/command.ts';
+import { openPythonTools } from './support/python-tools.ts';
 import { failed, passed, runSteps, sum, summary, type Step, type Tally } from './support/steps.ts';
 import { temporalTestServerCommand } from './support/test-server.ts';
 import { vitestStep } from './support/vitest-step.ts';
@@ -49,9 +50,16 @@ async function bringUp(env: Record<string, string>): ReturnType<Step['run']> {
     await openStack(stackName).reset();
     const stack = openStack(stackName);
     Object.assign(env, stack.env);
-    const testServer = temporalTestServerCommand(view.onProgress);
-    await stack.up({ onProgress: view.onProgress });
-    env['LILY_TEST_SERVER'] = await testServer;
+    const { onProgress } = view;
+    const work = [
+      temporalTestServerCommand(onProgress),
+      openPythonTools(onProgress),
+      stack.up({ onProgress }),
+    ] as const;
+    // What failed first is told once nothing is under way any more that the next step would disturb.
+    await Promise.allSettled(work);
+    const [testServer] = await Promise.all(work);
+    env['LILY_TEST_SERVER'] = testServer;
     return passed();
   } finally {
     view.close();
