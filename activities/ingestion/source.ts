@@ -1,9 +1,9 @@
-import type { IngestRecord } from '#domain/assets/record.ts';
+import type { StatedRecord } from '#domain/assets/record.ts';
 import type { SourceProgress } from '#domain/ingestion/run.ts';
 import type { ObjectStore } from '#platform/objects/object-store.ts';
 
 /** What a source says about one entity. The run adds which source it came from. */
-export type SourceRecord = Omit<IngestRecord, 'op' | 'source_id' | 'expected_version'>;
+export type SourceRecord = Omit<StatedRecord, 'op' | 'source_id' | 'expected_version'>;
 
 export interface SourcePage {
   /** Containers before what they contain. */

@@ -1,7 +1,7 @@
 import type { EntityVersion } from '#domain/assets/entity.ts';
 import type { GraphEntity, OwnedEdge } from '#platform/neo4j/graph-writer.ts';
 
-const edgeFields = ['parent', 'upstream', 'relationships'];
+const edgeFields = ['parent', 'upstream', 'downstream', 'relationships'];
 
 /**
  * What the graph should say after a batch: each entity's newest version, and its edges if any of the versions changed them.
@@ -36,6 +36,11 @@ function edgesOf(known: GraphEntity | undefined): Pick<GraphEntity, 'edges' | 'e
 function ownedEdges(version: EntityVersion): OwnedEdge[] {
   if (version.change === 'deleted') return [];
   const edges: OwnedEdge[] = version.upstream.map((ref) => ({ kind: 'FEEDS', otherId: ref.metadata_id }));
+  for (const { metadata_id } of version.downstream ?? []) {
+    // Both ways to itself would be one and the same edge.
+    const stated = metadata_id === version.entity_id && edges.some(({ otherId }) => otherId === metadata_id);
+    if (!stated) edges.push({ kind: 'FEEDS_OTHER', otherId: metadata_id });
+  }
   if (version.parent !== undefined) edges.push({ kind: 'CONTAINS', otherId: version.parent.metadata_id });
   for (const { relationship_type, target } of version.relationships) {
     edges.push({ kind: 'RELATES', otherId: target.metadata_id, relationshipType: relationship_type });

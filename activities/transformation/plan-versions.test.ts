@@ -125,4 +125,32 @@ describe('planVersions', () => {
     ]);
     expect(plan.versions.map(({ version }) => version.changed_fields)).toEqual([['parent'], ['parent', 'upstream']]);
   });
+
+  it('makes a version of a merge only when it changes something, on top of what the batch has made so far', () => {
+    const merge = (id: string, attributes: object) => record(id, { op: 'merge', attributes });
+    const plan = planVersions('acme', stored(record('r0', named('a'))), [
+      merge('r1', { description: 'a' }),
+      merge('r2', { owner: 'ada' }),
+      merge('r3', { name: 't', owner: 'ada' }),
+      merge('r4', { description: null }),
+    ]);
+    expect(plan.versions.map(({ version }) => [version.record_id, version.version, version.changed_fields])).toEqual([
+      ['r2', 2, ['attributes.owner']],
+      ['r4', 3, ['attributes.description']],
+    ]);
+    expect(plan.versions.at(-1)?.version.attributes).toEqual({ name: 't', owner: 'ada' });
+    expect(plan.unchanged).toHaveLength(2);
+  });
+
+  it('merges statistics, and starts anew after a deletion', () => {
+    const before = record('r1', { ...named('a'), statistics: { rows: 1, bytes: 5 } });
+    const plan = planVersions('acme', stored(before), [
+      record('r2', { op: 'merge', statistics: { rows: 2 } }),
+      record('r3', { op: 'delete' }),
+      record('r4', { op: 'merge', attributes: { owner: 'ada' } }),
+    ]);
+    expect(plan.unchanged[0]?.facts?.statistics).toEqual({ rows: 2, bytes: 5 });
+    const [, created] = plan.versions;
+    expect(created?.version).toMatchObject({ change: 'created', attributes: { name: 'db.t', owner: 'ada' } });
+  });
 });

@@ -1,5 +1,6 @@
 import type { ChangeKind, Entity, EntityContent, EntityVersion, Json } from '#domain/assets/entity.ts';
 import { contentHash } from '#platform/digest.ts';
+import { hashOf, mergedContent } from './entity-content.ts';
 import type { PreparedRecord } from './prepare.ts';
 
 /** What is stored of an entity, as far as its next version depends on it. */
@@ -45,44 +46,69 @@ export function planVersions(
       plan.mismatched.push({ record, found: living });
       continue;
     }
-    const change = changeOf(base, record);
+    const next = contentAfter(base, record);
+    const change = changeOf(base, record, next.hash);
     if (change === undefined) {
       const facts = base === undefined ? undefined : differingFacts(base, record);
       plan.unchanged.push(facts === undefined ? { record } : { record, facts });
       if (base !== undefined && facts !== undefined) now.set(record.entityId, { ...base, ...facts });
       continue;
     }
-    const planned = nextVersion(tenantId, base, record, change);
+    const planned = nextVersion(tenantId, base, record, next, change);
     plan.versions.push(planned);
     now.set(record.entityId, entityAsOf(planned.version));
   }
   return plan;
 }
 
-function differingFacts(base: Base, { op, statistics, sourceId }: PreparedRecord): UnversionedFacts | undefined {
-  if (op === 'delete') return undefined;
-  const measured = statistics !== undefined && contentHash(statistics) !== contentHash(base.statistics ?? null);
-  const moved = sourceId !== undefined && sourceId !== base.source_id;
-  if (!measured && !moved) return undefined;
-  return { version: base.version, ...(measured && { statistics }), ...(moved && { source_id: sourceId }) };
+interface HashedContent {
+  content: EntityContent | undefined;
+  hash: string;
 }
 
-function changeOf(base: Base | undefined, record: PreparedRecord): ChangeKind | undefined {
-  if (record.op === 'delete') return base === undefined || base.deleted ? undefined : 'deleted';
+/** What the entity holds after the record; a deletion leaves what was there. */
+function contentAfter(base: Base | undefined, record: PreparedRecord): HashedContent {
+  if (record.content !== undefined) return { content: record.content, hash: record.contentHash };
+  if (record.patch === undefined) return { content: base, hash: base?.content_hash ?? '' };
+  const content = mergedContent(base?.deleted === true ? undefined : base, record.patch, record.qualifiedName);
+  return { content, hash: hashOf(content) };
+}
+
+function differingFacts(base: Base, record: PreparedRecord): UnversionedFacts | undefined {
+  if (record.op === 'delete') return undefined;
+  const statistics = statisticsAfter(base, record);
+  const measured = record.statistics !== undefined && contentHash(statistics) !== contentHash(base.statistics ?? null);
+  const moved = record.sourceId !== undefined && record.sourceId !== base.source_id;
+  if (!measured && !moved) return undefined;
+  return {
+    version: base.version,
+    ...(measured && statistics !== undefined && { statistics }),
+    ...(moved && { source_id: record.sourceId }),
+  };
+}
+
+function statisticsAfter(base: Base | undefined, { op, statistics }: PreparedRecord): Base['statistics'] {
+  if (statistics === undefined) return base?.statistics;
+  return op === 'merge' ? { ...base?.statistics, ...statistics } : statistics;
+}
+
+function changeOf(base: Base | undefined, { op }: PreparedRecord, hash: string): ChangeKind | undefined {
+  if (op === 'delete') return base === undefined || base.deleted ? undefined : 'deleted';
   if (base === undefined || base.deleted) return 'created';
-  return base.content_hash === record.contentHash ? undefined : 'updated';
+  return base.content_hash === hash ? undefined : 'updated';
 }
 
 function nextVersion(
   tenantId: string,
   base: Base | undefined,
   record: PreparedRecord,
+  next: HashedContent,
   change: ChangeKind,
 ): PlannedVersion {
-  const content = record.content ?? contentOf(base);
+  const content = contentOf(next.content);
   // Two versions of an entity never begin at the same millisecond: "as of" always has one answer.
   const validFrom = new Date(Math.max(record.receivedAt.getTime(), (base?.updated_at.getTime() ?? 0) + 1));
-  const statistics = record.statistics ?? base?.statistics;
+  const statistics = statisticsAfter(base, record);
   const sourceId = record.sourceId ?? base?.source_id;
   return {
     record,
@@ -93,7 +119,7 @@ function nextVersion(
       qualified_name: record.qualifiedName,
       version: (base?.version ?? 0) + 1,
       ...content,
-      content_hash: record.content === undefined ? (base?.content_hash ?? '') : record.contentHash,
+      content_hash: next.hash,
       change,
       changed_fields: change === 'updated' ? changedFields(base, content) : [],
       created_at: base?.created_at ?? validFrom,
@@ -118,10 +144,7 @@ export function entityAsOf(version: EntityVersion): Entity {
     qualified_name: version.qualified_name,
     version: version.version,
     content_hash: version.content_hash,
-    attributes: version.attributes,
-    ...(version.parent !== undefined && { parent: version.parent }),
-    upstream: version.upstream,
-    relationships: version.relationships,
+    ...contentOf(version),
     ...(version.statistics !== undefined && { statistics: version.statistics }),
     ...(version.source_id !== undefined && { source_id: version.source_id }),
     deleted: version.change === 'deleted',
@@ -130,15 +153,16 @@ export function entityAsOf(version: EntityVersion): Entity {
   };
 }
 
-function contentOf(base: Base | undefined): EntityContent {
-  if (base === undefined) throw new Error('a deletion of an entity that does not exist makes no version');
-  const content: EntityContent = {
-    attributes: base.attributes,
-    upstream: base.upstream,
-    relationships: base.relationships,
+/** The content alone of what may hold more. */
+function contentOf(holder: EntityContent | undefined): EntityContent {
+  if (holder === undefined) throw new Error('a deletion of an entity that does not exist makes no version');
+  return {
+    attributes: holder.attributes,
+    ...(holder.parent !== undefined && { parent: holder.parent }),
+    upstream: holder.upstream,
+    ...(holder.downstream !== undefined && { downstream: holder.downstream }),
+    relationships: holder.relationships,
   };
-  if (base.parent !== undefined) content.parent = base.parent;
-  return content;
 }
 
 function changedFields(base: Base | undefined, content: EntityContent): string[] {
@@ -154,6 +178,7 @@ function fieldsOf(content: EntityContent | undefined): Record<string, unknown> {
   const fields: Record<string, unknown> = {
     parent: content.parent?.metadata_id,
     upstream: content.upstream.map((ref) => ref.metadata_id),
+    downstream: (content.downstream ?? []).map((ref) => ref.metadata_id),
     relationships: content.relationships.map((edge) => [edge.relationship_type, edge.target.metadata_id]),
   };
   for (const [key, value] of Object.entries(content.attributes)) fields[`attributes.${key}`] = value;

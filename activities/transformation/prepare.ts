@@ -1,21 +1,28 @@
-import type { Attributes, EntityContent, EntityRef, Json, Relationship, ResolvedRef } from '#domain/assets/entity.ts';
+import type { EntityContent, Json } from '#domain/assets/entity.ts';
 import { ingestRecordSchema, type IngestRecord } from '#domain/assets/record.ts';
 import type { DeadLetter, DeadLetterReason } from '#domain/transformation/dead-letter.ts';
-import { contentHash, metadataId } from '#platform/digest.ts';
+import { metadataId } from '#platform/digest.ts';
 import type { RawRecordDoc } from '#platform/mongo/collections.ts';
+import { hashOf, statedContent, statedPatch, type ContentPatch } from './entity-content.ts';
+
+/** Where a record comes from: of the raw record that states it. */
+export type Origin = Pick<RawRecordDoc, '_id' | 'tenant_id' | 'batch_id' | 'received_at' | 'actor'>;
 
 /** A record that is valid, normalised and ready to be compared with what is stored. */
 export interface PreparedRecord {
   tenantId: string;
   recordId: string;
   batchId: string;
-  op: 'upsert' | 'delete';
+  op: IngestRecord['op'];
   entityId: string;
   entityType: string;
   qualifiedName: string;
-  /** Absent for a deletion. */
+  /** The whole content, of an `upsert`. */
   content?: EntityContent;
+  /** Digest of `content`; empty without it. */
   contentHash: string;
+  /** What changes, of a `merge`. */
+  patch?: ContentPatch;
   statistics?: Record<string, Json>;
   sourceId?: string;
   expectedVersion?: number;
@@ -25,11 +32,19 @@ export interface PreparedRecord {
 
 export type Prepared = { ok: true; record: PreparedRecord } | { ok: false; letter: DeadLetter };
 
+type Parsed = { ok: true; record: IngestRecord } | { ok: false; letter: DeadLetter };
+
 /**
  * Parses, validates and normalises one raw record. Pure: the same raw record always gives the same result, so it is done
  * again after a crash instead of being kept.
  */
 export function prepare(raw: RawRecordDoc): Prepared {
+  const parsed = parse(raw);
+  return parsed.ok ? { ok: true, record: normalise(raw, parsed.record) } : parsed;
+}
+
+/** Reads one raw record as it was sent. */
+export function parse(raw: RawRecordDoc): Parsed {
   if (raw.fault !== undefined) return reject(raw, raw.fault.reason, raw.fault.detail);
   let body: unknown;
   try {
@@ -45,71 +60,32 @@ export function prepare(raw: RawRecordDoc): Prepared {
     return reject(raw, 'invalid-record', faults.join('; '));
   }
   // The parsed copy drops keys that JavaScript treats in a way of its own; the original keeps every key faithfully.
-  return { ok: true, record: normalise(raw, body as IngestRecord) };
+  return { ok: true, record: body as IngestRecord };
 }
 
-function normalise(raw: RawRecordDoc, record: IngestRecord): PreparedRecord {
-  const content = record.op === 'upsert' ? contentOf(raw.tenant_id, record) : undefined;
+/** Gives a record its identity, and its references their ids. */
+export function normalise(origin: Origin, record: IngestRecord): PreparedRecord {
+  const content = record.op === 'upsert' ? statedContent(origin.tenant_id, record) : undefined;
   return {
-    tenantId: raw.tenant_id,
-    recordId: raw._id,
-    batchId: raw.batch_id,
+    tenantId: origin.tenant_id,
+    recordId: origin._id,
+    batchId: origin.batch_id,
     op: record.op,
-    entityId: metadataId(raw.tenant_id, record.entity_type, record.qualified_name),
+    entityId: metadataId(origin.tenant_id, record.entity_type, record.qualified_name),
     entityType: record.entity_type,
     qualifiedName: record.qualified_name,
     contentHash: content === undefined ? '' : hashOf(content),
-    receivedAt: raw.received_at,
-    actor: raw.actor,
+    receivedAt: origin.received_at,
+    actor: origin.actor,
     ...(content !== undefined && { content }),
+    ...(record.op === 'merge' && { patch: statedPatch(origin.tenant_id, record) }),
     ...(record.statistics !== undefined && { statistics: record.statistics }),
     ...(record.source_id !== undefined && { sourceId: record.source_id }),
     ...(record.expected_version !== undefined && { expectedVersion: record.expected_version }),
   };
 }
 
-function contentOf(tenantId: string, record: IngestRecord): EntityContent {
-  const attributes = { ...record.attributes } as Attributes;
-  if (attributes.tags !== undefined) attributes.tags = [...new Set(attributes.tags)];
-  const resolve = (ref: EntityRef): ResolvedRef =>
-    'metadata_id' in ref ? ref : { metadata_id: metadataId(tenantId, ref.entity_type, ref.qualified_name), ...ref };
-  const content: EntityContent = {
-    attributes,
-    upstream: distinct((record.upstream ?? []).map(resolve), (ref) => ref.metadata_id),
-    relationships: distinct(
-      (record.relationships ?? []).map((one) => ({
-        relationship_type: one.relationship_type,
-        target: resolve(one.target),
-      })),
-      edgeName,
-    ),
-  };
-  if (record.parent !== undefined) content.parent = resolve(record.parent);
-  return content;
-}
-
-/** The digest of what a version is made for: names that stand beside an id for people do not count. */
-function hashOf(content: EntityContent): string {
-  return contentHash([
-    content.attributes,
-    content.parent?.metadata_id ?? null,
-    content.upstream.map((ref) => ref.metadata_id),
-    content.relationships.map(edgeName),
-  ]);
-}
-
-function edgeName(edge: Relationship<ResolvedRef>): string {
-  return `${edge.relationship_type}|${edge.target.metadata_id}`;
-}
-
-/** The items as a set, in a stable order. */
-function distinct<T>(items: T[], keyOf: (item: T) => string): T[] {
-  if (items.length === 0) return items;
-  const byKey = new Map(items.map((item) => [keyOf(item), item]));
-  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
-}
-
-function reject(raw: RawRecordDoc, reason: DeadLetterReason, detail: string): Prepared {
+export function reject(raw: RawRecordDoc, reason: DeadLetterReason, detail: string): { ok: false; letter: DeadLetter } {
   return { ok: false, letter: deadLetter(raw.tenant_id, raw._id, raw.batch_id, reason, detail) };
 }
 

@@ -102,7 +102,10 @@ async function claimVersions(
     claims.claimed.push(...mine);
     for (const version of mine) bases.set(version.entity_id, entityAsOf(version));
     if (taken !== undefined) {
-      decided = records.findIndex((record) => record.recordId === taken.record_id);
+      // One raw record may state many entities, so the id of the record alone does not tell.
+      decided = records.findIndex(
+        (record) => record.recordId === taken.record_id && record.entityId === taken.entity_id,
+      );
       const standing = await deps.entities.versionsFrom(tenantId, taken.entity_id, taken.version);
       if (standing.some((version) => version.batch_id === batchId)) throw new ConcurrentAttempt(batchId);
       const newest = standing.at(-1);

@@ -22,6 +22,7 @@ const content = {
   attributes: attributesSchema,
   parent: resolvedRef.optional(),
   upstream: z.array(resolvedRef),
+  downstream: z.array(resolvedRef).optional(),
   relationships: z.array(z.object({ relationship_type: z.string(), target: resolvedRef })),
   version: z.int().positive(),
 };

@@ -12,6 +12,7 @@ export function entityView(entity: Entity) {
     attributes: entity.attributes,
     parent: entity.parent,
     upstream: entity.upstream,
+    downstream: entity.downstream,
     relationships: entity.relationships,
     statistics: entity.statistics,
     source_id: entity.source_id,
@@ -57,6 +58,7 @@ function contentView(version: EntityVersion) {
     attributes: version.attributes,
     parent: version.parent,
     upstream: version.upstream,
+    downstream: version.downstream,
     relationships: version.relationships,
     version: version.version,
   };

@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Principal } from '#domain/access/principal.ts';
 import type { Entity } from '#domain/assets/entity.ts';
-import { replaceBodySchema, type IngestRecord, type ReplaceBody } from '#domain/assets/record.ts';
+import { replaceBodySchema, type ReplaceBody, type StatedRecord } from '#domain/assets/record.ts';
 import { LilyError } from '#domain/errors.ts';
 import type { IdempotencyKeys } from '#platform/mongo/idempotency.ts';
 import { requireRole } from '../access/sign-in.ts';
@@ -120,8 +120,8 @@ function checkIdentity(entity: Entity, body: ReplaceBody): void {
   }
 }
 
-type Change = Omit<IngestRecord, 'entity_type' | 'qualified_name'>;
+type Change = Omit<StatedRecord, 'entity_type' | 'qualified_name'>;
 
-function recordFor(entity: Entity, change: Change): IngestRecord {
+function recordFor(entity: Entity, change: Change): StatedRecord {
   return { ...change, entity_type: entity.entity_type, qualified_name: entity.qualified_name };
 }

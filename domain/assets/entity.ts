@@ -34,6 +34,8 @@ export interface EntityContent {
   parent?: ResolvedRef;
   /** Entities that this one is made from, sorted by id. The whole set: what is left out is no longer upstream. */
   upstream: ResolvedRef[];
+  /** Entities that this one says are made from it, sorted by id; absent when it says so of none. */
+  downstream?: ResolvedRef[];
   relationships: Relationship<ResolvedRef>[];
 }
 

@@ -70,6 +70,11 @@ const contentFields = {
     .max(limits.edgesPerEntity)
     .optional()
     .meta({ description: 'The whole set of entities that this one is made from' }),
+  downstream: z
+    .array(entityRefSchema)
+    .max(limits.edgesPerEntity)
+    .optional()
+    .meta({ description: 'The whole set of entities that this one says are made from it: what a job writes' }),
   relationships: z.array(relationshipSchema).max(limits.edgesPerEntity).optional(),
   statistics: z
     .record(z.string(), z.json())
@@ -103,27 +108,56 @@ export const replaceBodySchema = z
 
 export type ReplaceBody = z.infer<typeof replaceBodySchema>;
 
-/**
- * One record as it travels: the value of a message on `lily.ingest`, and the body of a raw record.
- * Who sent it, when, and for which tenant stands beside it, in the message's headers.
- */
-export const ingestRecordSchema = z
-  .strictObject({
-    op: z.enum(['upsert', 'delete']),
-    entity_type: entityTypeSchema,
-    qualified_name: qualifiedNameSchema,
-    /** The caller's `If-Match`: apply only to this version. */
-    expected_version: z.int().positive().optional(),
-    /** The crawled source that the entity belongs to. */
-    source_id: z.string().max(256).optional(),
-    ...contentFields,
-    attributes: attributesSchema.optional(),
-  })
+const recordFields = {
+  entity_type: entityTypeSchema,
+  qualified_name: qualifiedNameSchema,
+  /** The caller's `If-Match`: apply only to this version. */
+  expected_version: z.int().positive().optional(),
+  /** The crawled source that the entity belongs to. */
+  source_id: z.string().max(256).optional(),
+  ...contentFields,
+};
+
+const statedRecordSchema = z
+  .strictObject({ op: z.enum(['upsert', 'delete']), ...recordFields, attributes: attributesSchema.optional() })
   .superRefine((record, context) => {
     if (record.op === 'upsert' && record.attributes === undefined) {
       context.addIssue({ code: 'custom', path: ['attributes'], message: 'is needed to create or update an entity' });
     }
     if (record.attributes !== undefined) checkAttributes(record, context);
   });
+
+/** A record that states an entity's whole content, or its end. */
+export type StatedRecord = z.infer<typeof statedRecordSchema>;
+
+const { description, created_by, tags } = attributesSchema.shape;
+
+/**
+ * A change to what is there: attributes that are given take the place of those of the same name, the others stay, and null
+ * takes one away; the attribute `facets` is merged in the same way one level deeper, and statistics are merged too. The parent
+ * and the edges stay as they are where they are not given. An entity that is not there comes to be.
+ */
+const mergeRecordSchema = z
+  .strictObject({
+    op: z.literal('merge'),
+    ...recordFields,
+    attributes: z
+      .looseObject({
+        name: attributesSchema.shape.name.optional(),
+        description: description.nullable(),
+        created_by: created_by.nullable(),
+        tags: tags.nullable(),
+      })
+      .optional(),
+  })
+  .superRefine((record, context) => checkAttributes(record, context));
+
+export type MergeRecord = z.infer<typeof mergeRecordSchema>;
+
+/**
+ * One record as it travels: the value of a message on `lily.ingest`, and the body of a raw record.
+ * Who sent it, when, and for which tenant stands beside it, in the message's headers.
+ */
+export const ingestRecordSchema = z.discriminatedUnion('op', [statedRecordSchema, mergeRecordSchema]);
 
 export type IngestRecord = z.infer<typeof ingestRecordSchema>;

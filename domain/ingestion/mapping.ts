@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { EntityRef, Json } from '../assets/entity.ts';
-import { ingestRecordSchema, type IngestRecord } from '../assets/record.ts';
+import { ingestRecordSchema, type StatedRecord } from '../assets/record.ts';
 import { defaultQualifiedName } from '../assets/identity.ts';
 import { limits } from '../limits.ts';
 
@@ -66,7 +66,7 @@ type Field = z.infer<typeof fieldSchema>;
 
 export type Row = { [key: string]: Json | undefined };
 
-export type Mapped = { ok: true; record: IngestRecord } | { ok: false; detail: string };
+export type Mapped = { ok: true; record: StatedRecord } | { ok: false; detail: string };
 
 /** What a row is without a mapping: it has Lily's own names, and whatever else it holds becomes attributes. */
 export const defaultMapping: Mapping = {
@@ -99,7 +99,7 @@ export function applyMapping(mapping: Mapping, row: Row): Mapped {
 
 class MappingFault extends Error {}
 
-function recordOf(mapping: Mapping, row: Row): IngestRecord {
+function recordOf(mapping: Mapping, row: Row): StatedRecord {
   const used = new Set<string>();
   const read = (field: Field): Json | undefined => valueOf(field, row, used);
   const attributes: Record<string, Json> = {};
@@ -127,7 +127,7 @@ function recordOf(mapping: Mapping, row: Row): IngestRecord {
     op: 'upsert',
     entity_type: entityType,
     qualified_name: textOf(qualifiedName, 'qualified_name'),
-    attributes: attributes as IngestRecord['attributes'],
+    attributes: attributes as StatedRecord['attributes'],
     ...(parent && { parent }),
     ...(upstream && upstream.length > 0 && { upstream }),
     ...(relationships && relationships.length > 0 && { relationships }),

@@ -2,8 +2,11 @@ import type { Driver, ManagedTransaction } from 'neo4j-driver';
 
 /** An edge that an entity states, and so owns: it goes when the entity no longer states it. */
 export interface OwnedEdge {
-  /** `FEEDS` and `CONTAINS` come from the other entity to the owner; `RELATES` goes from the owner to the other. */
-  kind: 'FEEDS' | 'CONTAINS' | 'RELATES';
+  /**
+   * `FEEDS` and `CONTAINS` come from the other entity to the owner; `RELATES` goes from the owner to the other, and so does
+   * `FEEDS_OTHER`, which is `FEEDS` as stated by the one that feeds.
+   */
+  kind: 'FEEDS' | 'FEEDS_OTHER' | 'CONTAINS' | 'RELATES';
   otherId: string;
   /** The relationship's name, for `RELATES`. */
   relationshipType?: string;
@@ -25,7 +28,7 @@ export interface GraphEntity {
 }
 
 const transactionTimeoutMs = 60_000;
-const edgeKinds = ['FEEDS', 'CONTAINS', 'RELATES'] as const;
+const edgeKinds = ['FEEDS', 'FEEDS_OTHER', 'CONTAINS', 'RELATES'] as const;
 
 /** Locks the node before its version is compared, so that of two batches with the same entity the newer one wins. */
 const putLiving = `
@@ -62,7 +65,9 @@ const claimEdges = `
 const dropStale = `
   UNWIND $rows AS row
   MATCH (n:Node {tenant_id: $tenant, node_id: row.id})-[edge {owner: row.id}]-(other:Node)
-  WHERE NOT (type(edge) + '|' + other.node_id + '|' + coalesce(edge.relationship_type, '')) IN row.keep
+  WITH edge, row, other, n,
+    CASE WHEN edge:FEEDS AND startNode(edge) = n THEN 'FEEDS_OTHER' ELSE type(edge) END AS kind
+  WHERE NOT (kind + '|' + other.node_id + '|' + coalesce(edge.relationship_type, '')) IN row.keep
   DELETE edge`;
 
 const endpoints = `
@@ -74,6 +79,10 @@ const edgeWriters: Record<OwnedEdge['kind'], { create: string; merge: string }> 
   FEEDS: {
     create: `${endpoints} CREATE (other)-[:FEEDS {owner: row.id, created_at: $now}]->(owner)`,
     merge: `${endpoints} MERGE (other)-[edge:FEEDS {owner: row.id}]->(owner) ON CREATE SET edge.created_at = $now`,
+  },
+  FEEDS_OTHER: {
+    create: `${endpoints} CREATE (owner)-[:FEEDS {owner: row.id, created_at: $now}]->(other)`,
+    merge: `${endpoints} MERGE (owner)-[edge:FEEDS {owner: row.id}]->(other) ON CREATE SET edge.created_at = $now`,
   },
   CONTAINS: {
     create: `${endpoints} CREATE (other)-[:CONTAINS {owner: row.id, created_at: $now}]->(owner)`,

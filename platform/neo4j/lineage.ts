@@ -39,11 +39,13 @@ const hop: Record<Direction, string> = {
   downstream: `
     UNWIND $ids AS id
     MATCH (n:Node {tenant_id: $tenant, node_id: id})-[:FEEDS]->(next:Entity)
-    RETURN id AS source, collect([next.node_id, next.node_type, next.qualified_name, next.name]) AS neighbours`,
+    WITH id, collect(DISTINCT next) AS all
+    RETURN id AS source, [next IN all | [next.node_id, next.node_type, next.qualified_name, next.name]] AS neighbours`,
   upstream: `
     UNWIND $ids AS id
     MATCH (n:Node {tenant_id: $tenant, node_id: id})<-[:FEEDS]-(next:Entity)
-    RETURN id AS source, collect([next.node_id, next.node_type, next.qualified_name, next.name]) AS neighbours`,
+    WITH id, collect(DISTINCT next) AS all
+    RETURN id AS source, [next IN all | [next.node_id, next.node_type, next.qualified_name, next.name]] AS neighbours`,
 };
 
 export type Lineage = ReturnType<typeof lineage>;

@@ -148,4 +148,28 @@ describe('graphWriter on Neo4j', () => {
     const cut = await lineage(driver).walk(tenantId, 'a', { direction: 'downstream', depth: 20, limit: 2 });
     expect([cut.nodes.length, cut.truncated]).toEqual([2, true]);
   });
+
+  it('holds edges both ways of the entity that states them, and takes away just those that it states no more', async () => {
+    const tenantId = freshTenant();
+    const writer = graphWriter(driver);
+    const feeds = (...ids: string[]): OwnedEdge[] => ids.map((otherId) => ({ kind: 'FEEDS_OTHER', otherId }));
+    await writer.link(tenantId, [
+      node('job', 1, { edges: [...fedBy('in', 'both'), ...feeds('out', 'both')], edgesVersion: 1 }),
+      node('out', 1, { edges: fedBy('job'), edgesVersion: 1 }),
+      ...['in', 'both'].map((id) => node(id, 1)),
+    ]);
+    const edgesOf = async () => (await picture(tenantId)).filter((text) => text.includes('->'));
+    expect(await edgesOf()).toEqual([
+      'both-FEEDS->job',
+      'in-FEEDS->job',
+      'job-FEEDS->both',
+      'job-FEEDS->out',
+      'job-FEEDS->out',
+    ]);
+    const walk = await lineage(driver).walk(tenantId, 'in', { direction: 'downstream', depth: 5, limit: 10 });
+    expect(walk.edges.filter(({ target }) => target === 'out')).toHaveLength(1);
+
+    await writer.link(tenantId, [node('job', 2, { edges: [...fedBy('both'), ...feeds('new')], edgesVersion: 2 })]);
+    expect(await edgesOf()).toEqual(['both-FEEDS->job', 'job-FEEDS->new', 'job-FEEDS->out']);
+  });
 });

@@ -102,6 +102,7 @@ function ownedEdges(version: EntityVersion | undefined): string[] {
   const id = version.entity_id;
   const edges = [
     ...version.upstream.map((ref) => `FEEDS ${ref.metadata_id}>${id}`),
+    ...(version.downstream ?? []).map((ref) => `FEEDS ${id}>${ref.metadata_id}`),
     ...version.relationships.map((edge) => `RELATES:${edge.relationship_type} ${id}>${edge.target.metadata_id}`),
   ];
   if (version.parent !== undefined) edges.push(`CONTAINS ${version.parent.metadata_id}>${id}`);
