@@ -12,6 +12,7 @@ import { idempotencyKeys } from '#platform/mongo/idempotency.ts';
 import { integrations } from '#platform/mongo/integrations.ts';
 import { records } from '#platform/mongo/records.ts';
 import { runs } from '#platform/mongo/runs.ts';
+import { webhookEndpoints } from '#platform/mongo/webhook-endpoints.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
 import { lineage } from '#platform/neo4j/lineage.ts';
 import { objectStore } from '#platform/objects/object-store.ts';
@@ -37,6 +38,8 @@ import { readinessCheck } from './operations/readiness.ts';
 import { NotificationFeed } from './realtime/feed.ts';
 import { NotificationServer } from './realtime/server.ts';
 import { persistently, waitingApp } from './start-up.ts';
+import { webhookDescription } from './webhooks/openapi.ts';
+import { webhookRouter } from './webhooks/router.ts';
 
 /** Longest that requests under way may take once the process is told to end. */
 const shutdownGraceMs = 8_000;
@@ -80,6 +83,7 @@ async function start(): Promise<void> {
   keys = apiKeys(mongo.db);
   const signedIn = signIn(verify);
   const idempotency = idempotencyKeys(mongo.db);
+  const door = intake(producer, receipts, instanceId);
   serve = createApp({
     logger,
     readiness,
@@ -87,7 +91,7 @@ async function start(): Promise<void> {
     reads: assetReads(entities(mongo.db)),
     records: records(mongo.db),
     lineage: lineage(neo4j),
-    intake: intake(producer, receipts, instanceId),
+    intake: door,
     idempotency,
     domains: [
       { router: apiKeyRouter({ signedIn, apiKeys: keys }), description: apiKeyDescription },
@@ -110,6 +114,15 @@ async function start(): Promise<void> {
           secretBox: secretBox(config.secretKey),
         }),
         description: integrationsDescription,
+      },
+      {
+        router: webhookRouter({
+          signedIn,
+          endpoints: webhookEndpoints(mongo.db),
+          secretBox: secretBox(config.secretKey),
+          intake: door,
+        }),
+        description: webhookDescription,
       },
     ],
   });

@@ -9,6 +9,7 @@ import { ensureIdempotencyIndexes } from '#platform/mongo/idempotency.ts';
 import { ensureIntegrationIndexes } from '#platform/mongo/integrations.ts';
 import { ensureRunIndexes } from '#platform/mongo/runs.ts';
 import { ensureObjectIndexes } from '#platform/objects/object-store.ts';
+import { ensureWebhookIndexes } from '#platform/mongo/webhook-endpoints.ts';
 import { connectNeo4j, ensureGraphConstraints } from '#platform/neo4j/client.ts';
 import { connectTemporal } from '#platform/temporal/client.ts';
 import { ensureSearchAttributes } from '#platform/temporal/search-attributes.ts';
@@ -29,6 +30,7 @@ try {
     ensureRunIndexes(db),
     ensureIntegrationIndexes(db),
     ensureObjectIndexes(db),
+    ensureWebhookIndexes(db),
     ensureGraphConstraints(neo4j),
     ensureSearchAttributes(temporal),
   ]);

@@ -7,6 +7,7 @@ export const errorCatalogue = {
   'invalid-input': { status: 400, title: 'The request does not have the documented form' },
   unauthenticated: { status: 401, title: 'A valid bearer token is needed' },
   forbidden: { status: 403, title: 'Your roles do not allow this' },
+  'bad-signature': { status: 403, title: 'The signature is missing or wrong' },
   'tenant-mismatch': { status: 403, title: 'The body names another tenant than the token' },
   'invalid-signature': { status: 403, title: 'The signature is missing or wrong' },
   'not-found': { status: 404, title: 'There is no such thing, or it is not yours' },

@@ -4,6 +4,13 @@ export const limits = {
   recordsPerRequest: 1_000,
   /** Bytes of one request body. */
   requestBytes: 16 * 1024 * 1024,
+  /** Bytes of one webhook's body. */
+  webhookBytes: 4 * 1024 * 1024,
+  webhookEndpointsPerTenant: 100,
+  /** Secrets of one webhook endpoint that hold at the same time, while they are being rotated. */
+  webhookSecrets: 5,
+  /** Longest that a replaced secret may go on holding. */
+  webhookSecretDays: 30,
   /** Bytes of one record as JSON; below Kafka's message limit with room for the envelope. */
   recordBytes: 512 * 1024,
   /** Levels of nesting inside `attributes`. */

@@ -1,11 +1,11 @@
-import express, { type Request, type RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { LilyError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 import { parseJsonText } from './json-text.ts';
+import { rawBody } from './raw-body.ts';
 
 /** Reads a request's JSON body into `request.body`, strictly; see {@link parseJsonText}. */
 export function jsonBody(maxBytes: number = limits.requestBytes): RequestHandler[] {
-  const read = express.raw({ type: () => true, limit: maxBytes });
   return [
     (request, _response, next) => {
       requireJson(request);
@@ -13,15 +13,9 @@ export function jsonBody(maxBytes: number = limits.requestBytes): RequestHandler
       if (declared > maxBytes) throw tooLarge(maxBytes);
       next();
     },
-    (request, response, next) => {
-      read(request, response, (error?: unknown) => {
-        const type = (error as { type?: unknown } | undefined)?.type;
-        next(type === 'entity.too.large' ? tooLarge(maxBytes) : error);
-      });
-    },
+    rawBody(maxBytes),
     (request, _response, next) => {
-      const bytes: unknown = request.body;
-      request.body = parseJsonText(bytes instanceof Uint8Array ? bytes : new Uint8Array());
+      request.body = parseJsonText(request.body as Buffer);
       next();
     },
   ];

@@ -4,11 +4,17 @@ import { describe, expect, it } from 'vitest';
 import { apiKeyDescription } from '../access/api-keys/openapi.ts';
 import { ingestionDescription } from '../ingestion/openapi.ts';
 import { integrationsDescription } from '../integrations/openapi.ts';
+import { webhookDescription } from '../webhooks/openapi.ts';
 import { openApiDocument } from './document.ts';
 
 type Node = Record<string, unknown>;
 
-const document = openApiDocument(ingestionDescription, apiKeyDescription, integrationsDescription) as Node & {
+const document = openApiDocument(
+  ingestionDescription,
+  apiKeyDescription,
+  integrationsDescription,
+  webhookDescription,
+) as Node & {
   paths: Record<string, Record<string, Node>>;
   components: Record<string, Record<string, Node>>;
 };

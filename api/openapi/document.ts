@@ -38,6 +38,7 @@ export function openApiDocument(...more: Description[]): JsonSchema {
       { name: 'access', description: 'Who may do what' },
       { name: 'incidents', description: 'What is wrong, and who sees to it' },
       { name: 'integrations', description: 'Which foreign systems may speak to Lily' },
+      { name: 'webhooks', description: 'What others send by themselves' },
       { name: 'notifications', description: 'What changes, as it changes' },
       { name: 'operations', description: 'Health of this process' },
     ],
