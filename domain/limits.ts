@@ -4,8 +4,6 @@ export const limits = {
   recordsPerRequest: 1_000,
   /** Bytes of one request body. */
   requestBytes: 16 * 1024 * 1024,
-  /** Bytes of one webhook's body. */
-  webhookBytes: 4 * 1024 * 1024,
   webhookEndpointsPerTenant: 100,
   /** Secrets of one webhook endpoint that hold at the same time, while they are being rotated. */
   webhookSecrets: 5,
