@@ -136,7 +136,7 @@ export function ingestionActivities(deps: IngestionDeps) {
             page = [];
           };
           for await (const entity of deps.entities.idsOfSource(run.tenantId, run.sourceId)) {
-            if (seen.has(entity.entity_id) || !source.covers(entity)) continue;
+            if (seen.has(entity.entity_id) || !(await source.covers(entity))) continue;
             const { entity_type, qualified_name } = entity;
             page.push({ op: 'delete', entity_type, qualified_name, source_id: run.sourceId });
             if (page.length === defaultSourcePageSize) await flush();

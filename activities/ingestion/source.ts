@@ -44,8 +44,11 @@ export interface Source {
    * twice gives the same records in the same order.
    */
   readPage(cursor: string | undefined, pageSize: number): Promise<SourcePage>;
-  /** Whether a complete crawl with these options would have found the entity if it existed. Nothing else may be deleted. */
-  covers(entity: { entity_type: string; qualified_name: string }): boolean;
+  /**
+   * Whether a complete crawl with these options would have found the entity if it existed. Nothing else may be deleted.
+   * A source that only shows what its user may see, or that samples, asks for the entity by its name before it says so.
+   */
+  covers(entity: { entity_type: string; qualified_name: string }): boolean | Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { mysqlKind, mysqlSourceSchema } from './sources/mysql.ts';
 import { postgresKind, postgresSourceSchema } from './sources/postgres.ts';
 import type { PublicSource, SourceKind } from './sources/kind.ts';
 
-const schemas = [postgresSourceSchema] as const;
+const schemas = [postgresSourceSchema, mysqlSourceSchema] as const;
 
 export const sourceTypes = schemas.map((schema) => schema.shape.type.value);
 
@@ -17,6 +18,7 @@ export type SourceType = SourceOptions['type'];
 /** Every type of source. A type without a line here does not compile. */
 const kinds: { [Type in SourceType]: SourceKind<Extract<SourceOptions, { type: Type }>> } = {
   postgres: postgresKind,
+  mysql: mysqlKind,
 };
 
 function kindOf(source: SourceOptions): SourceKind<SourceOptions> {

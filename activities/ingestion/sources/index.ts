@@ -1,5 +1,6 @@
 import type { SourceOptions, SourceType } from '#domain/ingestion/source.ts';
 import type { Source, SourceContext } from '../source.ts';
+import { MysqlCatalog } from './mysql/mysql-source.ts';
 import { PostgresCatalog } from './postgres/postgres-source.ts';
 
 type Openers = {
@@ -9,9 +10,11 @@ type Openers = {
 /** Every type of source, and what reads it. A type without a reader does not compile. */
 const openers: Openers = {
   postgres: (options, context) => new PostgresCatalog(options, context),
+  mysql: (options, context) => new MysqlCatalog(options, context),
 };
 
 /** Makes the reader of a source. Nothing is connected before the first question. */
 export function openSource(options: SourceOptions, context: SourceContext): Source {
-  return openers[options.type](options, context);
+  const open = openers[options.type] as (options: SourceOptions, context: SourceContext) => Source;
+  return open(options, context);
 }

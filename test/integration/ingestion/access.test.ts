@@ -92,7 +92,8 @@ describe.each(installedVersions())('getting into $title', ({ binaries }) => {
     ]);
     expect(await schemas({ schemas: ['pg_*'] })).toEqual([]);
     const some = sourceOf(url, { schemas: ['sales_*'] });
-    const covers = (qualified_name: string): boolean => some.covers({ entity_type: 'table', qualified_name });
+    const covers = (qualified_name: string): boolean | Promise<boolean> =>
+      some.covers({ entity_type: 'table', qualified_name });
     expect(covers(`${name}.sales_eu.t`)).toBe(true);
     expect(covers(name)).toBe(true);
     expect(covers(`${name}.public.t`)).toBe(false);

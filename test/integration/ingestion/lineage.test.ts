@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { quotePart } from '#activities/ingestion/sources/postgres/names.ts';
+import { quotePart } from '#activities/ingestion/sources/shared/names.ts';
 import { queryLineage } from '#activities/ingestion/sources/postgres/query-lineage.ts';
 import { loadWarehouse } from '#deploy/local/warehouse/load.ts';
 import {

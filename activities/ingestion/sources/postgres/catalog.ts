@@ -1,6 +1,6 @@
 import type { PostgresSource } from '#domain/ingestion/sources/postgres.ts';
 import type { Session } from './connection.ts';
-import { likePattern } from './names.ts';
+import { likePattern } from '../shared/names.ts';
 
 /** Which schemas a crawl enumerates: parameters for {@link schemaFilter}, always $1 and $2. */
 export type ScopeValues = [includeSystem: boolean, patterns: string[] | null];

@@ -1,5 +1,5 @@
 import type { NameRow } from './catalog.ts';
-import { qualifiedName } from './names.ts';
+import { qualifiedName } from '../shared/names.ts';
 
 /** A reference to an entity by what its id follows from. */
 export interface NamedRef {

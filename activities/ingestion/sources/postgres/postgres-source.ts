@@ -6,7 +6,7 @@ import type { Source, SourceContext, SourcePage, SourceRecord } from '../../sour
 import { readDatabase, readRelations, readSchemas, scopeValues } from './catalog.ts';
 import { openSession, type Session } from './connection.ts';
 import { readFingerprint } from './fingerprint.ts';
-import { matchesPattern, splitQualifiedName } from './names.ts';
+import { matchesPattern, splitQualifiedName } from '../shared/names.ts';
 import { relationRecords } from './page.ts';
 import { databaseRecord, schemaRecord } from './relation-record.ts';
 

@@ -4,7 +4,7 @@ import { limits } from '#domain/limits.ts';
 import type { SourceRecord } from '../../source.ts';
 import type { DatabaseRow, KeyRow, RelationRow, SchemaRow } from './catalog.ts';
 import type { NamedRef } from './name-book.ts';
-import { qualifiedName } from './names.ts';
+import { qualifiedName } from '../shared/names.ts';
 import type { PageFacts } from './page.ts';
 
 /** Characters of a view's definition that are kept; a digest of the whole tells when the rest changes. */

@@ -1,9 +1,9 @@
 /**
- * One part of a qualified name. A part that contains a dot or a double quote is written as an SQL identifier in double
- * quotes, so that no two relations ever share a qualified name; every other part stands as it is.
+ * One part of a qualified name. A part that is empty, or contains a dot or a double quote, is written as an SQL identifier
+ * in double quotes, so that no two things ever share a qualified name; every other part stands as it is.
  */
 export function quotePart(part: string): string {
-  return /[."]/.test(part) ? `"${part.replaceAll('"', '""')}"` : part;
+  return part === '' || /[."]/.test(part) ? `"${part.replaceAll('"', '""')}"` : part;
 }
 
 /** `database.schema.relation.column`, as far as parts are given. */
@@ -50,4 +50,20 @@ export function matchesPattern(name: string, pattern: string): boolean {
     }
   }
   return wanted.slice(on).every((sign) => sign === '*');
+}
+
+/** What is read of a source: without `include` everything, less what `exclude` names. Patterns with `*` and `?`. */
+export interface Scope {
+  include: readonly string[] | undefined;
+  exclude: readonly string[] | undefined;
+}
+
+export function inScope(name: string, { include, exclude }: Scope): boolean {
+  const matches = (pattern: string): boolean => matchesPattern(name, pattern);
+  return (include?.some(matches) ?? true) && !(exclude?.some(matches) ?? false);
+}
+
+/** The order of names in every source: by UTF-16 code unit, the same on every machine. */
+export function byCodeUnit(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
 }
