@@ -11,11 +11,9 @@ import { entities } from '#platform/mongo/entities.ts';
 import { idempotencyKeys } from '#platform/mongo/idempotency.ts';
 import { integrations } from '#platform/mongo/integrations.ts';
 import { records } from '#platform/mongo/records.ts';
-import { runs } from '#platform/mongo/runs.ts';
 import { webhookEndpoints } from '#platform/mongo/webhook-endpoints.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
 import { lineage } from '#platform/neo4j/lineage.ts';
-import { objectStore } from '#platform/objects/object-store.ts';
 import { createTokenVerifier } from '#platform/oidc/token-verifier.ts';
 import { secretBox } from '#platform/secret-box.ts';
 import { connectTemporal } from '#platform/temporal/client.ts';
@@ -29,8 +27,7 @@ import { assetReads } from './assets/read-service.ts';
 import { ReceiptBoard } from './assets/receipt-board.ts';
 import { closeServer, httpServer, listen } from './http/server.ts';
 import { ingestionDescription } from './ingestion/openapi.ts';
-import { ingestionRouter } from './ingestion/router.ts';
-import { runControl } from './ingestion/run-control.ts';
+import { ingestionRouters } from './ingestion/index.ts';
 import { integrationsDescription } from './integrations/openapi.ts';
 import { integrationRouter } from './integrations/router.ts';
 import { dependencyProbes } from './operations/probes.ts';
@@ -96,15 +93,7 @@ async function start(): Promise<void> {
     domains: [
       { router: apiKeyRouter({ signedIn, apiKeys: keys }), description: apiKeyDescription },
       {
-        router: ingestionRouter({
-          signedIn,
-          idempotency,
-          runs: runs(mongo.db),
-          objects: objectStore(mongo.db),
-          control: runControl(temporal),
-          secretBox: secretBox(config.secretKey),
-          allowPrivateSources: config.allowPrivateSources,
-        }),
+        router: ingestionRouters({ config, db: mongo.db, temporal, signedIn, idempotency }),
         description: ingestionDescription,
       },
       {

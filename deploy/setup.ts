@@ -10,6 +10,8 @@ import { ensureIntegrationIndexes } from '#platform/mongo/integrations.ts';
 import { ensureRunIndexes } from '#platform/mongo/runs.ts';
 import { ensureObjectIndexes } from '#platform/objects/object-store.ts';
 import { ensureWebhookIndexes } from '#platform/mongo/webhook-endpoints.ts';
+import { ensureScheduleIndexes } from '#platform/mongo/schedules.ts';
+import { ensureSourceIndexes } from '#platform/mongo/sources.ts';
 import { connectNeo4j, ensureGraphConstraints } from '#platform/neo4j/client.ts';
 import { connectTemporal } from '#platform/temporal/client.ts';
 import { ensureSearchAttributes } from '#platform/temporal/search-attributes.ts';
@@ -31,6 +33,8 @@ try {
     ensureIntegrationIndexes(db),
     ensureObjectIndexes(db),
     ensureWebhookIndexes(db),
+    ensureSourceIndexes(db),
+    ensureScheduleIndexes(db),
     ensureGraphConstraints(neo4j),
     ensureSearchAttributes(temporal),
   ]);

@@ -33,6 +33,17 @@ export const limits = {
   lineageNodes: 10_000,
   pageSize: 200,
   defaultPageSize: 50,
+  sourceNameLength: 200,
+  /** Saved sources of one tenant. */
+  sourcesPerTenant: 500,
+  /** Schedules of one tenant, and the shortest time between two runs of one, in milliseconds. */
+  schedulesPerTenant: 200,
+  scheduleLeastMs: 10_000,
+  noteLength: 1_000,
+  /** Times of a schedule that one backfill makes up for. */
+  timesPerBackfill: 500,
+  /** Attempts at one run: the first, and retries. */
+  attemptsPerRun: 20,
   /** Reasons why a run is not complete that are kept of it, and the length of each. */
   incompleteReasons: 20,
   reasonLength: 500,

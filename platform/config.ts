@@ -29,6 +29,8 @@ const environmentSchema = z.object({
   LILY_OIDC_AUDIENCE: z.string().min(1).default('lily'),
   LILY_SECRET_KEY: z.base64().refine((text) => Buffer.from(text, 'base64').length === 32, 'must be 32 bytes in base64'),
   LILY_ALLOW_PRIVATE_SOURCES: flag.default(false),
+  /** Runs of one tenant that may be active at once: fewer than a worker reads pages at once, so that nobody has them all. */
+  LILY_RUNS_PER_TENANT: z.coerce.number().int().min(1).max(1_000).default(10),
   /** Records in one batch of the streaming door, at most. */
   LILY_BATCH_RECORDS: z.coerce.number().int().min(1).max(10_000).default(2_000),
 });
@@ -51,6 +53,8 @@ export interface Config {
   secretKey: Buffer;
   /** Whether sources may be at loopback and private addresses. Off unless somebody says so. */
   allowPrivateSources: boolean;
+  /** Runs of one tenant that may be active at once. */
+  runsPerTenant: number;
 }
 
 /** The configuration cannot be used. The message lists every fault at once, by name and without values. */
@@ -89,5 +93,6 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     oidc: { issuer: env.LILY_OIDC_ISSUER, audience: env.LILY_OIDC_AUDIENCE },
     secretKey: Buffer.from(env.LILY_SECRET_KEY, 'base64'),
     allowPrivateSources: env.LILY_ALLOW_PRIVATE_SOURCES,
+    runsPerTenant: env.LILY_RUNS_PER_TENANT,
   };
 }

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { ingestionActivities } from '#activities/ingestion/index.ts';
+import { sourceTestActivities } from '#activities/ingestion/source-test.ts';
 import { propagationActivities } from '#activities/propagation/index.ts';
 import { transformationActivities } from '#activities/transformation/index.ts';
 import { taskQueues } from '#domain/task-queues.ts';
@@ -17,6 +18,7 @@ import { entities } from '#platform/mongo/entities.ts';
 import { intakeRanges } from '#platform/mongo/intake-ranges.ts';
 import { rawRecords } from '#platform/mongo/raw-records.ts';
 import { runs } from '#platform/mongo/runs.ts';
+import { sources } from '#platform/mongo/sources.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
 import { graphWriter } from '#platform/neo4j/graph-writer.ts';
 import { lineage } from '#platform/neo4j/lineage.ts';
@@ -44,6 +46,11 @@ const temporal = new Client({ connection, namespace: config.temporal.namespace }
 
 const objects = objectStore(db);
 const stores = { rawRecords: rawRecords(db), entities: entities(db), deadLetters: deadLetters(db), runs: runs(db) };
+const sourceAccess = {
+  secretBox: secretBox(config.secretKey),
+  objects,
+  allowPrivateSources: config.allowPrivateSources,
+};
 // Webpack tells its whole story on every start; only what goes wrong is of interest.
 const quiet = sdkLogger(logger.child({ component: 'bundler' }, { level: 'warn' }));
 const common = {
@@ -68,12 +75,10 @@ const workers = await Promise.all([
   Worker.create({
     ...common,
     taskQueue: taskQueues.ingestion,
-    activities: ingestionActivities({
-      ...stores,
-      secretBox: secretBox(config.secretKey),
-      objects,
-      allowPrivateSources: config.allowPrivateSources,
-    }),
+    activities: {
+      ...ingestionActivities({ ...stores, ...sourceAccess }),
+      ...sourceTestActivities({ sources: sources(db), ...sourceAccess }),
+    },
     // Each crawl holds a connection to its source; a few at once are plenty for one process.
     maxConcurrentActivityTaskExecutions: 20,
   }),

@@ -1,4 +1,5 @@
 /** Every workflow that a worker runs, by the name that the Temporal Web UI shows. */
 export { ingestSource } from './ingestion/ingest-source.ts';
+export { testSource } from './ingestion/test-source.ts';
 export { propagateChanges } from './propagation/propagate-changes.ts';
 export { transformBatch } from './transformation/transform-batch.ts';

@@ -37,6 +37,8 @@ export interface PageRequest {
   run: RunRef;
   pass: number;
   page: number;
+  /** The attempt that reads the page anew because not all of it could be read; absent when it is read for the first time. */
+  again?: number;
   cursor?: string;
   /** Kept before the page is read, so that whoever asks sees how far the run is though no worker answers. */
   report: RunReport;
@@ -86,7 +88,7 @@ export function ingestionActivities(deps: IngestionDeps) {
     },
 
     /** Reads one page and lands it as a batch. */
-    async landPage({ run, pass, page, cursor, report }: PageRequest): Promise<LandedPage> {
+    async landPage({ run, pass, page, again, cursor, report }: PageRequest): Promise<LandedPage> {
       return asActivity(() =>
         withSource(run, async (source, options) => {
           const reported = deps.runs.report(run.tenantId, run.runId, report);
@@ -97,7 +99,7 @@ export function ingestionActivities(deps: IngestionDeps) {
           if (read.nextCursor !== undefined && read.nextCursor === cursor) {
             throw new LilyError('internal', 'The source gives the same page again and again.');
           }
-          const label = pageLabel(pass, page);
+          const label = pageLabel(pass, page, again);
           const records = read.records.map((record): IngestRecord => ({
             op: 'upsert',
             ...record,
@@ -130,7 +132,7 @@ export function ingestionActivities(deps: IngestionDeps) {
           const flush = async (): Promise<void> => {
             if (page.length === 0) return;
             progress.pages = Math.max(progress.pages, pages + 1);
-            await land(deps, run, deletionLabel(pages), page);
+            await land(deps, run, deletionLabel(pass, pages), page);
             pages += 1;
             records += page.length;
             page = [];

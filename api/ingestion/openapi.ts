@@ -4,6 +4,7 @@ import { answers, headerRef, jsonRequest, operation, pathParameter, type PathIte
 import { queryParameters, schemaComponents, schemaRef } from '../openapi/schema-components.ts';
 import type { RunAction } from './run-control.ts';
 import { listQuery, runListSchema, runViewSchema, startRunSchema } from './schemas.ts';
+import { sourceComponents, sourcePaths } from './source-openapi.ts';
 import { uploadQuery, uploadViewSchema } from './uploads.ts';
 
 const id = pathParameter('id', 'The run id', { type: 'string', format: 'uuid' });
@@ -27,6 +28,8 @@ const example = {
   },
 };
 
+const savedExample = { source_id: '01a1fd65-428b-7a48-a0a3-f5f6ed3774e1' };
+
 const actions: Record<RunAction, { summary: string; description: string }> = {
   pause: {
     summary: 'Pause a run',
@@ -40,6 +43,11 @@ const actions: Record<RunAction, { summary: string; description: string }> = {
   },
 };
 
+const startedHeaders = {
+  Location: headerRef('Location'),
+  'Idempotency-Replayed': headerRef('IdempotencyReplayed'),
+};
+
 /** The addresses of api/ingestion, for the API's description. */
 export const ingestionPaths: Record<string, PathItem> = {
   '/v1/ingestions': {
@@ -47,7 +55,7 @@ export const ingestionPaths: Record<string, PathItem> = {
       id: 'listIngestions',
       tag: 'ingestion',
       role: 'reader',
-      summary: 'Runs, the newest first',
+      summary: 'The history of runs, the newest first',
       parameters: queryParameters(listQuery),
       responses: { 200: answers('A page of runs', 'RunList') },
       problems: ['invalid-input'],
@@ -60,16 +68,14 @@ export const ingestionPaths: Record<string, PathItem> = {
       description:
         'The run goes on by itself: look at it where `Location` says, or at its workflow in Temporal. A source is read by one run at a time. Credentials are sealed, and never shown again.',
       parameters: [{ $ref: '#/components/parameters/idempotencyKey' }],
-      body: jsonRequest(schemaRef('StartRun'), { postgres: example }),
+      body: jsonRequest(schemaRef('StartRun'), { postgres: example, saved: savedExample }),
       responses: {
-        202: answers('The run is started', 'Run', {
-          Location: headerRef('Location'),
-          'Idempotency-Replayed': headerRef('IdempotencyReplayed'),
-        }),
+        202: answers('The run is started', 'Run', startedHeaders),
       },
       problems: [
         ...(['invalid-input', 'malformed-json', 'conflict', 'body-too-large', 'unsupported-media-type'] as const),
-        ...(['idempotency-key-reused', 'source-unreachable', 'source-refused'] as const),
+        ...(['idempotency-key-reused', 'source-unreachable', 'source-refused', 'rate-limited'] as const),
+        'not-found',
       ],
     }),
   },
@@ -139,6 +145,33 @@ export const ingestionPaths: Record<string, PathItem> = {
       },
     ]),
   ),
+  '/v1/ingestions/{id}/retry': {
+    post: operation({
+      id: 'retryIngestion',
+      tag: 'ingestion',
+      role: 'operator',
+      summary: 'Let a run that failed, was cancelled or is degraded go on where it stopped',
+      description:
+        'In one more attempt of the same run: pages that have landed are not read again. If the source has changed since, it is read once more before anything is deleted.',
+      parameters: [id, { $ref: '#/components/parameters/idempotencyKey' }],
+      responses: { 202: answers('The run goes on', 'Run', startedHeaders) },
+      problems: ['not-found', 'conflict', 'rate-limited', 'source-unreachable', 'source-refused'],
+    }),
+  },
+  '/v1/ingestions/{id}/rerun': {
+    post: operation({
+      id: 'rerunIngestion',
+      tag: 'ingestion',
+      role: 'operator',
+      summary: 'Start a new run of the source of an old one',
+      description:
+        'Of the saved source as it is today if the old run was of one, else with the options of the old run.',
+      parameters: [id, { $ref: '#/components/parameters/idempotencyKey' }],
+      responses: { 202: answers('The new run is started', 'Run', startedHeaders) },
+      problems: ['not-found', 'conflict', 'rate-limited', 'source-unreachable', 'source-refused'],
+    }),
+  },
+  ...sourcePaths,
 };
 
 /** What api/ingestion adds to the API's description. */
@@ -146,6 +179,7 @@ export const ingestionDescription: Description = {
   paths: ingestionPaths,
   components: {
     ...schemaComponents({ StartRun: startRunSchema }, 'input'),
+    ...sourceComponents,
     ...schemaComponents({ Run: runViewSchema, RunList: runListSchema, Upload: uploadViewSchema }, 'output'),
   },
 };

@@ -1,6 +1,7 @@
 import { Router, type RequestHandler } from 'express';
 import { LilyError } from '#domain/errors.ts';
 import type { IdempotencyKeys } from '#platform/mongo/idempotency.ts';
+import type { RunDoc } from '#platform/mongo/runs.ts';
 import { requireRole } from '../access/sign-in.ts';
 import { sendAnswer, sendJson } from '../http/answer.ts';
 import { idempotently } from '../http/idempotent.ts';
@@ -10,12 +11,13 @@ import { pathParameter, principalOf } from '../http/locals.ts';
 import { noQuery, parseQuery } from '../http/query.ts';
 import { route } from '../http/routes.ts';
 import { runActions, type RunAction } from './run-control.ts';
-import { RunService, type RunServiceDeps } from './run-service.ts';
+import type { RunService } from './run-service.ts';
 import { listQuery, startRunSchema } from './schemas.ts';
 import { uploadHandlers, type UploadDeps } from './uploads.ts';
-import { isRunId, parseRunCursor, runCursor, runView } from './views.ts';
+import { isId, pageOf, parseIdCursor, runView } from './views.ts';
 
-export interface IngestionDeps extends RunServiceDeps, UploadDeps {
+export interface IngestionDeps extends UploadDeps {
+  runs: RunService;
   signedIn: RequestHandler;
   idempotency: IdempotencyKeys;
 }
@@ -24,51 +26,73 @@ const bodyBytes = 64 * 1024;
 const reader = requireRole('reader');
 const operator = requireRole('operator');
 
-/** Runs over REST: start, watch, steer. */
+/** Runs over REST: start, watch, steer, and go on with one that stopped. */
 export function ingestionRouter(deps: IngestionDeps): Router {
   const router = Router({ caseSensitive: true, strict: true });
-  const service = new RunService(deps);
-  const { signedIn } = deps;
+  const { runs, signedIn, idempotency } = deps;
 
   const start: RequestHandler = async (request, response) => {
     noQuery(request);
     const parsed = startRunSchema.safeParse(request.body);
     if (!parsed.success) throw invalidInput(parsed.error, 'body');
+    const { source, source_id: savedSourceId } = parsed.data;
     const principal = principalOf(response);
-    const answer = await idempotently(deps.idempotency, request, principal, async (ids) => {
-      const run = await service.start(principal, parsed.data.source, ids(0));
-      return { status: 202, headers: { Location: `/v1/ingestions/${run._id}` }, body: runView(run) };
-    });
+    const answer = await idempotently(idempotency, request, principal, async (ids) =>
+      started(
+        source === undefined
+          ? await runs.startSaved(principal, savedSourceId ?? '', ids(0))
+          : await runs.start(principal, source, ids(0)),
+      ),
+    );
+    sendAnswer(response, answer);
+  };
+
+  const rerun: RequestHandler = async (request, response) => {
+    noQuery(request);
+    const principal = principalOf(response);
+    const oldRunId = runIdOf(pathParameter(request, 'id'));
+    const answer = await idempotently(idempotency, request, principal, async (ids) =>
+      started(await runs.rerun(principal, oldRunId, ids(0))),
+    );
+    sendAnswer(response, answer);
+  };
+
+  const retry: RequestHandler = async (request, response) => {
+    noQuery(request);
+    const principal = principalOf(response);
+    const runId = runIdOf(pathParameter(request, 'id'));
+    const answer = await idempotently(idempotency, request, principal, async () =>
+      started(await runs.retry(principal, runId)),
+    );
     sendAnswer(response, answer);
   };
 
   const list: RequestHandler = async (request, response) => {
-    const { state, limit, cursor } = parseQuery(request, listQuery);
-    const before = cursor === undefined ? undefined : parseRunCursor(cursor);
-    const found = await service.list(principalOf(response).tenantId, { state, before, limit: limit + 1 });
-    const items = found.slice(0, limit);
-    const last = found.length > limit ? items.at(-1) : undefined;
-    sendJson(response, 200, {
-      items: items.map(runView),
-      next_cursor: last === undefined ? null : runCursor(last._id),
+    const { state, source, schedule, started_from, started_before, limit, cursor } = parseQuery(request, listQuery);
+    const found = await runs.list(principalOf(response).tenantId, {
+      state,
+      source,
+      schedule,
+      startedFrom: started_from === undefined ? undefined : new Date(started_from),
+      startedBefore: started_before === undefined ? undefined : new Date(started_before),
+      before: cursor === undefined ? undefined : parseIdCursor('r', cursor),
+      limit: limit + 1,
     });
+    sendJson(response, 200, pageOf('r', found, limit, runView));
   };
 
   const get: RequestHandler = async (request, response) => {
     noQuery(request);
     response.setHeader('Cache-Control', 'private, no-cache');
-    sendJson(
-      response,
-      200,
-      runView(await service.get(principalOf(response).tenantId, runIdOf(pathParameter(request, 'id')))),
-    );
+    const run = await runs.get(principalOf(response).tenantId, runIdOf(pathParameter(request, 'id')));
+    sendJson(response, 200, runView(run));
   };
 
   const act =
     (action: RunAction): RequestHandler =>
     async (request, response) => {
       noQuery(request);
-      const run = await service.act(principalOf(response).tenantId, runIdOf(pathParameter(request, 'id')), action);
+      const run = await runs.act(principalOf(response).tenantId, runIdOf(pathParameter(request, 'id')), action);
       sendJson(response, 200, runView(run));
     };
 
@@ -86,10 +110,16 @@ export function ingestionRouter(deps: IngestionDeps): Router {
   for (const action of runActions) {
     route(router, `/v1/ingestions/:id/${action}`, { post: [signedIn, operator, act(action)] });
   }
+  route(router, '/v1/ingestions/:id/retry', { post: [signedIn, operator, retry] });
+  route(router, '/v1/ingestions/:id/rerun', { post: [signedIn, operator, rerun] });
   return router;
 }
 
+function started(run: RunDoc) {
+  return { status: 202, headers: { Location: `/v1/ingestions/${run._id}` }, body: runView(run) };
+}
+
 function runIdOf(text: string): string {
-  if (isRunId(text)) return text;
+  if (isId(text)) return text;
   throw new LilyError('not-found', 'There is no such run.');
 }

@@ -1,18 +1,29 @@
 import type { Principal } from '#domain/access/principal.ts';
 import { LilyError } from '#domain/errors.ts';
-import { isFinal, runWorkflowId } from '#domain/ingestion/run.ts';
-import { publicSource, sourceHosts, sourceIdOf, type SourceOptions } from '#domain/ingestion/source.ts';
-import { resolveAllowed } from '#platform/address-guard.ts';
-import type { RunDoc, RunFilter, Runs } from '#platform/mongo/runs.ts';
+import { isFinal, resumptionOf, retriableStates, runWorkflowId, type RunTrigger } from '#domain/ingestion/run.ts';
+import { publicSource, sourceIdOf, sourceSchema, type SourceOptions } from '#domain/ingestion/source.ts';
+import { limits } from '#domain/limits.ts';
+import { progressOf, type Claim, type NewRun, type RunDoc, type RunFilter, type Runs } from '#platform/mongo/runs.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
 import { inTime } from '../http/outage.ts';
 import type { RunAction, RunControl } from './run-control.ts';
+import { requireAllowedHosts } from './source-addresses.ts';
+import type { SourceService } from './source-service.ts';
 
 export interface RunServiceDeps {
-  runs: Pick<Runs, 'claim' | 'get' | 'list' | 'abandon'>;
+  runs: Pick<Runs, 'claim' | 'reopen' | 'get' | 'list' | 'abandon'>;
   control: RunControl;
-  secretBox: Pick<SecretBox, 'seal'>;
+  secretBox: SecretBox;
   allowPrivateSources: boolean;
+  /** Runs of one tenant that may be active at once. */
+  runsPerTenant: number;
+}
+
+/** Where a run comes from, beside who asked for it. */
+interface RunOrigin {
+  savedSourceId?: string;
+  rerunOf?: string;
+  trigger?: RunTrigger;
 }
 
 /** A run without news for this long is looked up in Temporal: its workflow may have been terminated. */
@@ -21,21 +32,27 @@ const silentMs = 30_000;
 /** Starts, finds and steers runs. */
 export class RunService {
   readonly #deps: RunServiceDeps;
+  readonly #sources: Pick<SourceService, 'optionsOf'>;
 
-  constructor(deps: RunServiceDeps) {
+  constructor(deps: RunServiceDeps, sources: Pick<SourceService, 'optionsOf'>) {
     this.#deps = deps;
+    this.#sources = sources;
   }
 
   /**
    * Starts a run. The same `runId` again finds the run that it started.
-   * @throws LilyError `conflict` while another run reads the source; `source-refused` or `source-unreachable` for its address
+   * @throws LilyError `conflict` while another run reads the source; `rate-limited` when the tenant has as many active runs
+   * as it may; `source-refused` or `source-unreachable` for its address
    */
-  async start({ tenantId, userId }: Principal, source: SourceOptions, runId: string): Promise<RunDoc> {
-    for (const { host, field } of sourceHosts(source)) {
-      await resolveAllowed(host, this.#deps.allowPrivateSources, { field });
-    }
+  async start(
+    { tenantId, userId }: Principal,
+    source: SourceOptions,
+    runId: string,
+    { savedSourceId, rerunOf, trigger = 'request' }: RunOrigin = {},
+  ): Promise<RunDoc> {
+    await requireAllowedHosts(source, this.#deps.allowPrivateSources);
     const sourceId = sourceIdOf(source);
-    const claim = {
+    const wanted: NewRun = {
       _id: runId,
       tenant_id: tenantId,
       source_id: sourceId,
@@ -43,20 +60,75 @@ export class RunService {
       sealed_source: this.#deps.secretBox.seal(JSON.stringify(source), runId),
       workflow_id: runWorkflowId(tenantId, sourceId, runId),
       actor: userId,
+      trigger,
+      ...(savedSourceId === undefined ? {} : { saved_source_id: savedSourceId }),
+      ...(rerunOf === undefined ? {} : { rerun_of: rerunOf }),
     };
-    let run = await inTime('MongoDB', this.#deps.runs.claim(claim));
-    // A run that has died, and holds the source without knowing, makes room.
-    if (run._id !== runId && isFinal((await this.#current(run)).state)) {
-      run = await inTime('MongoDB', this.#deps.runs.claim(claim));
-    }
-    if (run._id !== runId) {
-      throw new LilyError('conflict', `The run ${run._id} is reading this source. Wait until it ends, or cancel it.`);
-    }
+    const run = await this.#claimed(() => this.#deps.runs.claim(wanted, this.#deps.runsPerTenant));
     if (!isFinal(run.state)) {
       const request = { tenantId, runId, sourceId, sourceType: source.type, actor: run.actor };
       await this.#deps.control.start(request, run.workflow_id, sourceId);
     }
     return run;
+  }
+
+  /** Starts a run of a saved source. @throws LilyError `not-found` when there is none, beside what {@link start} throws */
+  async startSaved(principal: Principal, savedSourceId: string, runId: string): Promise<RunDoc> {
+    const source = await this.#sources.optionsOf(principal.tenantId, savedSourceId);
+    return this.start(principal, source, runId, { savedSourceId });
+  }
+
+  /** A new run of the source of an old one: of the saved source as it is today, if it came from one that is still there. */
+  async rerun(principal: Principal, oldRunId: string, runId: string): Promise<RunDoc> {
+    const old = await this.#find(principal.tenantId, oldRunId);
+    const { saved_source_id: savedSourceId } = old;
+    if (savedSourceId !== undefined) {
+      const today = await this.#sources.optionsOf(principal.tenantId, savedSourceId).catch(nothingThere);
+      if (today !== undefined) return this.start(principal, today, runId, { savedSourceId, rerunOf: oldRunId });
+    }
+    return this.start(principal, this.#optionsOf(old), runId, { rerunOf: oldRunId });
+  }
+
+  /**
+   * Lets a run that failed, was cancelled or is degraded go on where it stopped, in one more attempt.
+   * @throws LilyError `not-found`; `conflict` in another state, or while another run reads the source; `rate-limited`
+   */
+  async retry({ tenantId, userId }: Principal, runId: string): Promise<RunDoc> {
+    const run = await this.get(tenantId, runId);
+    const attempts = run.attempts ?? [];
+    if (!retriableStates.some((state) => state === run.state)) {
+      throw new LilyError(
+        'conflict',
+        `The run is ${run.state}. Only one that is ${retriableStates.join(', ')} goes on.`,
+      );
+    }
+    if (attempts.length === 0) throw new LilyError('conflict', 'The run never began: start a new one with …/rerun.');
+    if (attempts.length >= limits.attemptsPerRun) {
+      throw new LilyError('conflict', `The run has had ${attempts.length} attempts. Start a new one with …/rerun.`);
+    }
+    const source = this.#optionsOf(run);
+    await requireAllowedHosts(source, this.#deps.allowPrivateSources);
+    const { source_id: sourceId } = run;
+    const attempt = attempts.length + 1;
+    const workflowId = runWorkflowId(tenantId, sourceId, runId, attempt);
+    const next = {
+      number: attempt,
+      workflow_id: workflowId,
+      actor: userId,
+      started_at: new Date(),
+      read_before: run.counts.read,
+    };
+    const reopened = await this.#claimed(async () => {
+      const claim = await this.#deps.runs.reopen(run, next, this.#deps.runsPerTenant);
+      if (claim === undefined) throw new LilyError('conflict', 'The run has just gone on. Look at its state.');
+      return claim;
+    });
+    // Two at once: the other one's attempt is the one that counts, and its caller starts it.
+    if (reopened.workflow_id !== workflowId) throw new LilyError('conflict', 'The run has just gone on.');
+    const resume = resumptionOf(progressOf(run), reopened.revision, run.position);
+    const request = { tenantId, runId, sourceId, sourceType: source.type, actor: userId, attempt, resume };
+    await this.#deps.control.start(request, workflowId, sourceId);
+    return reopened;
   }
 
   /** @throws LilyError `not-found`, for another tenant's run as for none */
@@ -72,8 +144,28 @@ export class RunService {
   async act(tenantId: string, runId: string, action: RunAction): Promise<RunDoc> {
     const run = await this.#find(tenantId, runId);
     if (isFinal(run.state)) throw new LilyError('conflict', `The run is ${run.state}.`);
+    if (run.state === 'waiting' && action !== 'cancel') throw new LilyError('conflict', 'The run waits for its turn.');
     const progress = await this.#deps.control.act(run.workflow_id, action);
     return { ...(await this.#find(tenantId, runId)), ...progress };
+  }
+
+  #optionsOf(run: RunDoc): SourceOptions {
+    return sourceSchema.parse(JSON.parse(this.#deps.secretBox.open(run.sealed_source, run._id)));
+  }
+
+  /** The run that has the source. One that died and holds it without knowing makes room first. */
+  async #claimed(claim: () => Promise<Claim>): Promise<RunDoc> {
+    let claimed = await inTime('MongoDB', claim());
+    if (claimed.outcome === 'held' && isFinal((await this.#current(claimed.holder)).state)) {
+      claimed = await inTime('MongoDB', claim());
+    }
+    if (claimed.outcome === 'claimed') return claimed.run;
+    if (claimed.outcome === 'held') {
+      const { _id } = claimed.holder;
+      throw new LilyError('conflict', `The run ${_id} is reading this source. Wait until it ends, or cancel it.`);
+    }
+    const { runsPerTenant } = this.#deps;
+    throw new LilyError('rate-limited', `${runsPerTenant} runs are active, as many as may be. Wait until one ends.`);
   }
 
   async #find(tenantId: string, runId: string): Promise<RunDoc> {
@@ -92,4 +184,9 @@ export class RunService {
     await inTime('MongoDB', this.#deps.runs.abandon(run.tenant_id, run._id, reason));
     return this.#find(run.tenant_id, run._id);
   }
+}
+
+function nothingThere(error: unknown): undefined {
+  if (error instanceof LilyError && error.code === 'not-found') return undefined;
+  throw error;
 }

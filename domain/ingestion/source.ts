@@ -42,3 +42,8 @@ export function publicSource(source: SourceOptions): PublicSource {
 export function sourceHosts(source: SourceOptions): { host: string; field: string }[] {
   return kindOf(source).hostsOf(source);
 }
+
+/** The given options with the credentials of the kept ones where none are given and they are for the same place. */
+export function withKeptSecrets(given: SourceOptions, kept: SourceOptions): SourceOptions {
+  return given.type === kept.type ? (kindOf(given).withKeptSecrets?.(given, kept) ?? given) : given;
+}

@@ -1,4 +1,12 @@
-import { CancellationScope, condition, ParentClosePolicy, startChild } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  CancellationScope,
+  condition,
+  ParentClosePolicy,
+  sleep,
+  startChild,
+  type ChildWorkflowHandle,
+} from '@temporalio/workflow';
 import type { RunRef } from '#domain/ingestion/run.ts';
 import { typedLabels } from '#domain/search-attributes.ts';
 import { taskQueues } from '#domain/task-queues.ts';
@@ -10,20 +18,27 @@ type TransformBatch = (ref: BatchRef) => Promise<BatchCounts>;
 /** Batches of a run under way at once: enough to keep the pipeline busy, few enough that streams get their turn. */
 const batchesAtOnce = 3;
 
+/** Hears of each batch when it is handed over, and when it has been applied. */
+export interface BatchLedger {
+  handedOver(batchId: string): void;
+  applied(batchId: string, counts: BatchCounts): void;
+}
+
 /** Hands landed batches to the pipeline, a few at a time. */
 export class BatchWindow {
   readonly #run: RunRef;
-  readonly #onApplied: (counts: BatchCounts) => void;
+  readonly #ledger: BatchLedger;
   #underWay = 0;
   #failures: unknown[] = [];
 
-  constructor(run: RunRef, onApplied: (counts: BatchCounts) => void) {
+  constructor(run: RunRef, ledger: BatchLedger) {
     this.#run = run;
-    this.#onApplied = onApplied;
+    this.#ledger = ledger;
   }
 
   /** Starts the batch as soon as there is room. @throws the failure of an earlier batch */
   async add(batchId: string): Promise<void> {
+    this.#ledger.handedOver(batchId);
     await condition(() => this.#underWay < batchesAtOnce || this.#failures.length > 0);
     this.#throwFailure();
     this.#underWay += 1;
@@ -40,7 +55,7 @@ export class BatchWindow {
     try {
       // A landed batch is applied to its end, whatever becomes of the run: half a batch would keep its events to itself.
       const counts = await CancellationScope.nonCancellable(() => this.#transform(batchId));
-      this.#onApplied(counts);
+      this.#ledger.applied(batchId, counts);
     } catch (error) {
       this.#failures.push(error);
     } finally {
@@ -51,7 +66,25 @@ export class BatchWindow {
   async #transform(batchId: string): Promise<BatchCounts> {
     const { tenantId, sourceType } = this.#run;
     const ref: BatchRef = { tenantId, batchId, source: sourceType };
-    const child = await startChild<TransformBatch>('transformBatch', {
+    const child = await this.#start(batchId, ref);
+    return child.result();
+  }
+
+  async #start(batchId: string, ref: BatchRef): Promise<ChildWorkflowHandle<TransformBatch>> {
+    for (;;) {
+      try {
+        return await this.#startOnce(batchId, ref);
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        // An earlier attempt of this run, which was terminated, had started it. Its result can be had only by doing it again.
+        await sleep('2 seconds');
+      }
+    }
+  }
+
+  #startOnce(batchId: string, ref: BatchRef): Promise<ChildWorkflowHandle<TransformBatch>> {
+    const { tenantId, sourceType, sourceId } = this.#run;
+    return startChild<TransformBatch>('transformBatch', {
       args: [ref],
       workflowId: transformWorkflowId(batchId),
       taskQueue: taskQueues.pipeline,
@@ -62,9 +95,8 @@ export class BatchWindow {
         source: sourceType,
         subject: batchId,
       }),
-      staticSummary: `One page of ${this.#run.sourceId}`,
+      staticSummary: `One page of ${sourceId}`,
     });
-    return child.result();
   }
 
   #throwFailure(): void {

@@ -13,14 +13,12 @@ import {
   runRefOf,
   type IngestSourceRequest,
   type RunRef,
-  type RunResumption,
+  type LandedPage,
 } from '#domain/ingestion/run.ts';
+import { limits } from '#domain/limits.ts';
 import type { BatchWindow } from './batch-window.ts';
 import { failureCode } from './failures.ts';
 import type { RunProgressState } from './run-state.ts';
-
-/** A source that changes while it is read is read this often; then what was read stands, and nothing is deleted. */
-const passes = 2;
 
 /**
  * Reading a source. Each attempt has statement timeouts of its own, far below `startToCloseTimeout`; a worker that died is noticed
@@ -48,7 +46,6 @@ export class Crawl {
   readonly #run: RunRef;
   readonly #state: RunProgressState;
   readonly #batches: BatchWindow;
-  #at: Omit<RunResumption, 'progress' | 'revision'>;
   #pagesHere = 0;
 
   constructor(request: IngestSourceRequest, state: RunProgressState, batches: BatchWindow) {
@@ -56,77 +53,105 @@ export class Crawl {
     this.#run = runRefOf(request);
     this.#state = state;
     this.#batches = batches;
-    const { pass = 1, pagesOfPass = 0, fingerprint, deletions } = request.resume ?? {};
-    this.#at = { pass, pagesOfPass, ...(fingerprint && { fingerprint }), ...(deletions && { deletions }) };
   }
 
   async run(): Promise<CrawlOutcome> {
-    if (this.#at.fingerprint === undefined) await this.#beginPass(1);
-    while (this.#at.deletions === undefined) {
+    if (this.#state.position.retried === true) await this.#takeUp();
+    if (this.#state.position.fingerprint === undefined) await this.#beginPass(this.#state.position.pass);
+    while (this.#state.position.deletions === undefined) {
       await this.#readPages();
       this.#state.doing('Checking that the source did not change while it was read');
       const fingerprint = await this.#fingerprint();
       await this.#batches.drain();
-      if (fingerprint === this.#at.fingerprint) await this.#landDeletions();
-      else if (this.#at.pass < passes) await this.#beginPass(this.#at.pass + 1);
-      else
-        return {
-          state: 'degraded',
-          reason: `The source changed during each of ${passes} passes; nothing was deleted.`,
-        };
+      const { fingerprint: before, pass, passesLeft, gaps, gapsBeyond } = this.#state.position;
+      if (fingerprint !== before) {
+        if (passesLeft === 0) return degraded('The source changed each time that it was read; nothing was deleted.');
+        this.#state.beginPass(pass + 1, fingerprint);
+      } else if (gaps.length > 0) {
+        return degraded(
+          incompleteReason(
+            gaps.flatMap(({ reasons }) => reasons),
+            gapsBeyond,
+          ),
+        );
+      } else await this.#landDeletions();
     }
     await this.#applyDeletions();
     return { state: 'completed' };
   }
 
+  /**
+   * Goes on where an earlier attempt stopped. Batches that it had landed are applied to their end. Deletions that it had found
+   * still hold if the source has not changed since; pages that it could not read as a whole are read anew.
+   */
+  async #takeUp(): Promise<void> {
+    for (const batchId of this.#state.position.unapplied) await this.#batches.add(batchId);
+    const { deletions, gaps, gapsBeyond, pass, fingerprint } = this.#state.position;
+    if (deletions !== undefined || gapsBeyond > 0) {
+      this.#state.doing('Checking whether the source has changed since the run stopped');
+      const now = await this.#fingerprint();
+      if (now !== fingerprint || gapsBeyond > 0) this.#state.beginPass(pass + 1, now);
+    } else {
+      for (const gap of gaps) {
+        await this.#unpaused();
+        this.#state.doing(`Reading page ${gap.page} again: not all of it could be read`);
+        const landed = await this.#landPage(gap.page, gap.cursor, this.#request.attempt ?? 1);
+        this.#state.landedAgain(gap, landed);
+        if (landed.records > 0) await this.#batches.add(landed.batchId);
+      }
+    }
+    this.#state.takenUp();
+  }
+
   async #beginPass(pass: number): Promise<void> {
-    const fingerprint = await this.#fingerprint();
-    this.#at = { pass, pagesOfPass: 0, fingerprint };
+    this.#state.beginPass(pass, await this.#fingerprint());
   }
 
   async #readPages(): Promise<void> {
     // A pass is over when it has read a page and there is no cursor to the next.
-    while (this.#at.pagesOfPass === 0 || this.#state.progress.cursor !== undefined) {
+    while (this.#state.position.pagesOfPass === 0 || this.#state.progress.cursor !== undefined) {
       await this.#ready();
-      const page = this.#at.pagesOfPass + 1;
-      this.#state.doing(
-        this.#at.pass === 1 ? `Reading page ${page}` : `Reading page ${page} again: the source has changed`,
-      );
-      const { cursor } = this.#state.progress;
-      const landed = await this.#patiently(() =>
-        sources.landPage({
-          run: this.#run,
-          pass: this.#at.pass,
-          page,
-          ...(cursor === undefined ? {} : { cursor }),
-          report: this.#state.report(),
-        }),
-      );
-      this.#at.pagesOfPass = page;
+      const { pass, pagesOfPass } = this.#state.position;
+      const page = pagesOfPass + 1;
+      this.#state.doing(pass === 1 ? `Reading page ${page}` : `Reading page ${page} again: the source has changed`);
+      const landed = await this.#landPage(page, this.#state.progress.cursor);
       this.#pagesHere += 1;
-      this.#state.landed(landed.records, landed.nextCursor);
+      this.#state.landed(landed);
       if (landed.records > 0) await this.#batches.add(landed.batchId);
     }
+  }
+
+  #landPage(page: number, cursor: string | undefined, again?: number): Promise<LandedPage> {
+    return this.#patiently(() =>
+      sources.landPage({
+        run: this.#run,
+        pass: this.#state.position.pass,
+        page,
+        ...(again === undefined ? {} : { again }),
+        ...(cursor === undefined ? {} : { cursor }),
+        report: this.#state.report(),
+      }),
+    );
   }
 
   async #landDeletions(): Promise<void> {
     await this.#ready();
     this.#state.doing('Looking for what is gone from the source');
-    const { pages, records } = await this.#patiently(() =>
-      slowSteps.landDeletions({ run: this.#run, pass: this.#at.pass }),
+    const { pages } = await this.#patiently(() =>
+      slowSteps.landDeletions({ run: this.#run, pass: this.#state.position.pass }),
     );
-    this.#state.deletionsLanded(records);
-    this.#at = { ...this.#at, deletions: { pages, done: 0 } };
+    this.#state.deletionsLanded(pages);
   }
 
   async #applyDeletions(): Promise<void> {
     const { tenantId, runId } = this.#request;
-    const position = this.#at.deletions ?? { pages: 0, done: 0 };
-    while (position.done < position.pages) {
+    for (;;) {
+      const { deletions: { pages, done } = { pages: 0, done: 0 }, pass } = this.#state.position;
+      if (done >= pages) break;
       await this.#ready();
-      this.#state.doing(`Marking as deleted what is gone: page ${position.done + 1} of ${position.pages}`);
-      await this.#batches.add(runBatchId(tenantId, runId, deletionLabel(position.done)));
-      position.done += 1;
+      this.#state.doing(`Marking as deleted what is gone: page ${done + 1} of ${pages}`);
+      await this.#batches.add(runBatchId(tenantId, runId, deletionLabel(pass, done)));
+      this.#state.deletionsHandedOver();
       this.#pagesHere += 1;
     }
     await this.#batches.drain();
@@ -138,10 +163,14 @@ export class Crawl {
     if (this.#pagesHere > 0 && (workflowInfo().continueAsNewSuggested || this.#pagesHere >= pagesPerExecution)) {
       await this.#batches.drain();
       await condition(allHandlersFinished);
-      const resume: RunResumption = { ...this.#at, ...this.#state.report() };
+      const resume = this.#state.report();
       await continueAsNew<(request: IngestSourceRequest) => Promise<unknown>>({ ...this.#request, resume });
     }
-    await condition(() => !this.#state.isPaused);
+    await this.#unpaused();
+  }
+
+  #unpaused(): Promise<void> {
+    return condition(() => !this.#state.isPaused);
   }
 
   async #fingerprint(): Promise<string> {
@@ -159,4 +188,15 @@ export class Crawl {
       }
     }
   }
+}
+
+function degraded(reason: string): CrawlOutcome {
+  return { state: 'degraded', reason };
+}
+
+function incompleteReason(reasons: readonly string[], pagesBeyond: number): string {
+  const [first = ''] = reasons;
+  const more = reasons.length - 1 + pagesBeyond;
+  const others = more === 0 ? '' : ` (and at least ${more} more)`;
+  return `Not everything could be read, so nothing was deleted. ${first}${others}`.slice(0, limits.reasonLength);
 }

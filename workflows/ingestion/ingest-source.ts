@@ -30,7 +30,7 @@ export async function ingestSource(request: IngestSourceRequest): Promise<RunPro
   const state = new RunProgressState(request.resume);
   const save = (): Promise<void> => documents.saveProgress(runRefOf(request), state.report());
   answerMessages(state, save);
-  const batches = new BatchWindow(runRefOf(request), (counts) => state.applied(counts));
+  const batches = new BatchWindow(runRefOf(request), state);
 
   let failure: unknown;
   try {

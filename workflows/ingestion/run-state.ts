@@ -1,28 +1,45 @@
 import { ApplicationFailure, setCurrentDetails } from '@temporalio/workflow';
 import type { ErrorCode } from '#domain/errors.ts';
-import { isFinal, type RunProgress, type RunReport, type RunResumption, type RunState } from '#domain/ingestion/run.ts';
+import {
+  firstPosition,
+  isDeletionBatch,
+  isFinal,
+  type FinalRunState,
+  type LandedPage,
+  type PageGap,
+  type RunPosition,
+  type RunProgress,
+  type RunReport,
+} from '#domain/ingestion/run.ts';
+import { limits } from '#domain/limits.ts';
 import { addCounts, noCounts, type BatchCounts } from '#domain/transformation/batch.ts';
 
 /** What an `ingestSource` workflow knows of its run, and the only thing that changes it. */
 export class RunProgressState {
   #progress: RunProgress;
+  #position: RunPosition;
   #revision: number;
   #cancelRequested = false;
   #onCancel: () => void = () => undefined;
 
-  constructor(resume: RunResumption | undefined) {
+  constructor(resume: RunReport | undefined) {
     this.#progress = resume?.progress ?? {
       state: 'running',
       counts: noCounts,
       pages: 0,
       activity: 'Signing in to the source',
     };
+    this.#position = resume?.position ?? firstPosition;
     this.#revision = resume?.revision ?? 0;
     this.#show();
   }
 
   get progress(): RunProgress {
     return this.#progress;
+  }
+
+  get position(): RunPosition {
+    return this.#position;
   }
 
   get isPaused(): boolean {
@@ -36,28 +53,72 @@ export class RunProgressState {
   /** What to keep of the run at this moment; each report has a number of its own. */
   report(): RunReport {
     this.#revision += 1;
-    return { progress: this.#progress, revision: this.#revision };
+    return { progress: this.#progress, revision: this.#revision, position: this.#position };
   }
 
   doing(activity: string): void {
     this.#change({ activity });
   }
 
-  landed(records: number, nextCursor: string | undefined): void {
-    const { cursor: _read, ...rest } = this.#progress;
-    const counts = addCounts(rest.counts, { ...noCounts, read: records });
-    const cursor = nextCursor === undefined ? {} : { cursor: nextCursor };
-    this.#progress = { ...rest, counts, pages: rest.pages + 1, ...cursor };
+  /** A pass begins: whatever could not be read in the one before is of no interest any more. */
+  beginPass(pass: number, fingerprint: string): void {
+    const { passesLeft, unapplied } = this.#position;
+    const used = pass === this.#position.pass ? 0 : 1;
+    this.#position = { ...firstPosition, pass, passesLeft: passesLeft - used, fingerprint, unapplied };
+    const { incomplete: _incomplete, cursor: _cursor, progress: _share, ...rest } = this.#progress;
+    this.#progress = rest;
     this.#show();
   }
 
-  /** Deletions were landed: they count as read too, so that the sum of the other counts stays the number read. */
-  deletionsLanded(records: number): void {
-    this.#change({ counts: addCounts(this.#progress.counts, { ...noCounts, read: records }) });
+  /** The next page of the pass has landed. */
+  landed(page: LandedPage): void {
+    const { cursor: begins, progress: _before, ...rest } = this.#progress;
+    this.#read(page.records, {
+      ...rest,
+      pages: rest.pages + 1,
+      ...(page.progress === undefined ? {} : { progress: page.progress }),
+      ...(page.nextCursor === undefined ? {} : { cursor: page.nextCursor }),
+    });
+    const number = this.#position.pagesOfPass + 1;
+    this.#position = { ...this.#position, pagesOfPass: number };
+    this.#noteGap(number, begins, page.incomplete);
   }
 
-  applied(counts: BatchCounts): void {
-    this.#change({ counts: addCounts(this.#progress.counts, { ...counts, read: 0 }) });
+  /** A page of which something could not be read has been read anew. */
+  landedAgain({ page, cursor }: PageGap, { records, incomplete }: LandedPage): void {
+    const gaps = this.#position.gaps.filter((gap) => gap.page !== page);
+    this.#position = { ...this.#position, gaps };
+    this.#read(records, this.#progress);
+    this.#noteGap(page, cursor, incomplete);
+  }
+
+  deletionsLanded(pages: number): void {
+    this.#position = { ...this.#position, deletions: { pages, done: 0 } };
+  }
+
+  deletionsHandedOver(): void {
+    const { pages, done } = this.#position.deletions ?? { pages: 0, done: 0 };
+    this.#position = { ...this.#position, deletions: { pages, done: done + 1 } };
+  }
+
+  /** What the attempt before left behind has been looked at. */
+  takenUp(): void {
+    const { retried: _retried, ...position } = this.#position;
+    this.#position = position;
+  }
+
+  /** The batch is on its way through the pipeline. */
+  handedOver(batchId: string): void {
+    const unapplied = [...this.#position.unapplied.filter((other) => other !== batchId), batchId];
+    this.#position = { ...this.#position, unapplied };
+  }
+
+  /** The batch has been applied. A deletion counts as read as well, so that the other counts sum up to the number read. */
+  applied(batchId: string, counts: BatchCounts): void {
+    const unapplied = this.#position.unapplied.filter((other) => other !== batchId);
+    this.#position = { ...this.#position, unapplied };
+    const read = isDeletionBatch(batchId) ? counts.read : 0;
+    this.#change({ counts: addCounts(this.#progress.counts, { ...counts, read }) });
   }
 
   /** @throws ApplicationFailure `conflict` unless the run is in this state; for validators, which must not wait. */
@@ -93,8 +154,26 @@ export class RunProgressState {
     if (this.#cancelRequested) react();
   }
 
-  end(state: Exclude<RunState, 'running' | 'paused'>, reason?: string): void {
+  end(state: FinalRunState, reason?: string): void {
     this.#change({ state, activity: 'Ended', ...(reason === undefined ? {} : { reason }) });
+  }
+
+  #read(records: number, progress: RunProgress): void {
+    this.#progress = { ...progress, counts: addCounts(progress.counts, { ...noCounts, read: records }) };
+    this.#show();
+  }
+
+  #noteGap(page: number, cursor: string | undefined, reasons: string[] = []): void {
+    const { gaps, gapsBeyond } = this.#position;
+    if (reasons.length > 0) {
+      const gap = { page, ...(cursor === undefined ? {} : { cursor }), reasons };
+      const full = gaps.length >= limits.incompleteReasons;
+      const more = full ? { gapsBeyond: gapsBeyond + 1 } : { gaps: [...gaps, gap] };
+      this.#position = { ...this.#position, ...more };
+    }
+    const { incomplete: _incomplete, ...rest } = this.#progress;
+    const known = this.#position.gaps.flatMap((gap) => gap.reasons).slice(0, limits.incompleteReasons);
+    this.#progress = { ...rest, ...(known.length === 0 ? {} : { incomplete: known }) };
   }
 
   #change(change: Partial<RunProgress>): void {

@@ -14,6 +14,12 @@ export interface SourceKind<Options> {
   publicOf(options: Options): PublicSource;
   /** The hosts that the options name, each with the JSON pointer of its field: checked before anything is connected. */
   hostsOf(options: Options): { host: string; field: string }[];
+  /**
+   * The given options with the kept ones' credentials where none are given, for a saved source that is replaced. Only where
+   * they would go to the same place and account as before: else who may edit a source could have its password sent to a
+   * place of their own. Without it, the options are taken as they are given.
+   */
+  withKeptSecrets?(given: Options, kept: Options): Options;
 }
 
 /** Entities that one page holds, about: a page ends with a whole relation. */

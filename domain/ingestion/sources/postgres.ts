@@ -98,4 +98,13 @@ export const postgresKind: SourceKind<PostgresSource> = {
     return { ...rest, host, port, database };
   },
   hostsOf: ({ url }) => [{ host: postgresTarget(url).host, field: '/source/url' }],
+  withKeptSecrets(given, kept) {
+    const [now, before] = [postgresTarget(given.url), postgresTarget(kept.url)];
+    const samePlace = (['host', 'port', 'database', 'user'] as const).every((part) => now[part] === before[part]);
+    // Encrypted before and in the clear now would show the password to whoever listens.
+    if (now.password !== '' || !samePlace || now.sslMode !== before.sslMode) return given;
+    const url = new URL(given.url);
+    url.password = new URL(kept.url).password;
+    return { ...given, url: url.href };
+  },
 };
