@@ -34,6 +34,7 @@ import { dependencyProbes } from './operations/probes.ts';
 import { readinessCheck } from './operations/readiness.ts';
 import { NotificationFeed } from './realtime/feed.ts';
 import { NotificationServer } from './realtime/server.ts';
+import { IngestServer, ingestPath } from './streams/ingest-server.ts';
 import { persistently, waitingApp } from './start-up.ts';
 import { webhookDescription } from './webhooks/openapi.ts';
 import { webhookRouter } from './webhooks/router.ts';
@@ -56,12 +57,18 @@ const producer = new GroupCommitProducer(kafka);
 const receipts = new ReceiptBoard();
 const feed = new NotificationFeed(kafka, { instanceId, logger, onReceipt: (receipt) => receipts.settle(receipt) });
 const notifications = new NotificationServer({ verify, feed, logger });
+const door = intake(producer, receipts, instanceId);
+let doorIsOpen = false;
+const ingestSockets = new IngestServer({ verify, intake: door, ready: () => doorIsOpen, logger });
 const probes = dependencyProbes({ neo4j, feed, issuer: config.oidc.issuer });
 const readiness = readinessCheck(probes.all, logger);
 
 let serve: RequestListener = waitingApp(readiness, logger);
 const server = httpServer((request, response) => serve(request, response));
-server.on('upgrade', (request, socket, head) => void notifications.upgrade(request, socket, head));
+server.on('upgrade', (request, socket, head) => {
+  const isIngest = request.url?.split('?', 1)[0] === ingestPath;
+  void (isIngest ? ingestSockets : notifications).upgrade(request, socket, head);
+});
 
 const wait = <T>(what: string, attempt: () => Promise<T>): Promise<T> =>
   persistently(what, attempt, logger, stopping.signal);
@@ -77,10 +84,10 @@ async function start(): Promise<void> {
     wait('Kafka', () => producer.connect()),
   ]);
   probes.found({ mongo, temporal });
+  doorIsOpen = true;
   keys = apiKeys(mongo.db);
   const signedIn = signIn(verify);
   const idempotency = idempotencyKeys(mongo.db);
-  const door = intake(producer, receipts, instanceId);
   serve = createApp({
     logger,
     readiness,
@@ -133,7 +140,7 @@ async function stop(signal: string): Promise<void> {
   if (stopping.signal.aborted) return;
   logger.info({ signal }, 'ending');
   stopping.abort();
-  await Promise.all([closeServer(server, shutdownGraceMs), notifications.close()]);
+  await Promise.all([closeServer(server, shutdownGraceMs), notifications.close(), ingestSockets.close()]);
   const closings = Promise.allSettled([producer.close(), feed.stop(), neo4j.close(), probes.close()]);
   const ends = await Promise.race([closings, sleep(closingMs, [])]);
   for (const end of ends) {

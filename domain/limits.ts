@@ -5,6 +5,13 @@ export const limits = {
   /** Bytes of one request body. */
   requestBytes: 16 * 1024 * 1024,
   webhookEndpointsPerTenant: 100,
+  /** Bytes of one message on `/ws/ingest`. */
+  socketMessageBytes: 4 * 1024 * 1024,
+  /** Messages, and bytes of messages, that one client of `/ws/ingest` may have unacknowledged before it is read no further. */
+  socketWindowMessages: 1_000,
+  socketWindowBytes: 8 * 1024 * 1024,
+  /** Clients of `/ws/ingest` that a tenant may have on one instance of the API. */
+  ingestSocketsPerTenant: 50,
   /** Secrets of one webhook endpoint that hold at the same time, while they are being rotated. */
   webhookSecrets: 5,
   /** Longest that a replaced secret may go on holding. */

@@ -3,6 +3,7 @@ import { assetComponents, assetPaths } from '../assets/openapi.ts';
 import { problemSchema } from '../http/problem-schema.ts';
 import { operationsComponents, operationsPaths } from '../operations/openapi.ts';
 import { realtimeComponents, realtimePaths } from '../realtime/openapi.ts';
+import { ingestSocketDescription } from '../streams/openapi.ts';
 import { header, headerParameter, type PathItem } from './operation.ts';
 import { schemaComponents, type JsonSchema } from './schema-components.ts';
 
@@ -18,6 +19,7 @@ export function openApiDocument(...more: Description[]): JsonSchema {
     { paths: assetPaths, components: assetComponents },
     ...more,
     { paths: realtimePaths, components: realtimeComponents },
+    ingestSocketDescription,
     { paths: operationsPaths, components: operationsComponents },
   ];
   return {
@@ -38,6 +40,7 @@ export function openApiDocument(...more: Description[]): JsonSchema {
       { name: 'access', description: 'Who may do what' },
       { name: 'incidents', description: 'What is wrong, and who sees to it' },
       { name: 'integrations', description: 'Which foreign systems may speak to Lily' },
+      { name: 'streams', description: 'What flows in without end: sockets and topics' },
       { name: 'webhooks', description: 'What others send by themselves' },
       { name: 'notifications', description: 'What changes, as it changes' },
       { name: 'operations', description: 'Health of this process' },

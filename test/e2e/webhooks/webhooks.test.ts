@@ -79,7 +79,7 @@ describe('/webhook/{endpoint}', () => {
     const { body } = await send(endpoint, JSON.stringify(payload));
     expect(body.results).toMatchObject([
       { status: 'accepted' },
-      { status: 'dead-letter', reason: 'invalid-record', detail: 'row 2: name is missing' },
+      { status: 'dead-letter', reason: 'invalid-record', detail: expect.stringMatching(/^row 2: .*name/) as string },
     ]);
     const id = String(body.results?.[0]?.['metadata_id']);
     await fateOf(body.results?.[0]?.['record_id']);
@@ -210,7 +210,9 @@ describe('/webhook/{endpoint}', () => {
     const before = await send(endpoint, body, { id: 'msg_crash' });
     await stack.kill('api');
     await stack.start('api');
-    expect((await send(endpoint, body, { id: 'msg_crash' })).body).toEqual(before.body);
+    // A connection that the client kept open is gone; whoever sends webhooks tries again.
+    const again = await vi.waitFor(() => send(endpoint, body, { id: 'msg_crash' }), { timeout: 10_000 });
+    expect(again.body).toEqual(before.body);
     await fateOf(before.body.results?.[0]?.['record_id']);
     const { body: versions } = await api(
       'GET',
