@@ -3,6 +3,7 @@ import { openStack } from '#deploy/local/stack.ts';
 import { checksAtOnce, checkSteps } from './check.ts';
 import { endCommands } from './support/command.ts';
 import { openPythonTools } from './support/python-tools.ts';
+import { openMariadb } from './support/sources/mariadb-server.ts';
 import { failed, passed, runSteps, sum, summary, type Step, type Tally } from './support/steps.ts';
 import { temporalTestServerCommand } from './support/test-server.ts';
 import { vitestStep } from './support/vitest-step.ts';
@@ -54,6 +55,7 @@ async function bringUp(env: Record<string, string>): ReturnType<Step['run']> {
     const work = [
       temporalTestServerCommand(onProgress),
       openPythonTools(onProgress),
+      openMariadb(onProgress),
       stack.up({ onProgress }),
     ] as const;
     // What failed first is told once nothing is under way any more that the next step would disturb.

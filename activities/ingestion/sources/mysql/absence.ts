@@ -6,6 +6,8 @@ type Answer = 'there' | 'absent' | 'unknown';
 
 const absent = ['ER_NO_SUCH_TABLE', 'ER_BAD_DB_ERROR', 'ER_UNKNOWN_TABLE'];
 
+const nobodysTable = 'lily asks for a table that nobody has';
+
 /**
  * Finds out whether what a crawl did not see is gone. The catalogue shows a user only what it may see, so what lost its grant
  * looks exactly like what was dropped; but a server tells a user who may read something that it does not exist, and one who
@@ -23,12 +25,21 @@ export class Absence {
   async isProven({ entity_type, qualified_name }: { entity_type: string; qualified_name: string }): Promise<boolean> {
     const [, database, relation] = splitQualifiedName(qualified_name);
     if (database === undefined) return false;
-    if (relation === undefined) return (await this.#ask(`SHOW TABLES FROM ${quote(database)}`)) === 'absent';
+    if (relation === undefined) return this.#isDatabaseGone(database);
     // Preparing it checks the grants for every column and runs nothing.
     const answer = await this.#ask(`SELECT * FROM ${quote(database)}.${quote(relation)}`);
     if (entity_type === 'column') return answer !== 'unknown';
     // Still there, and yet not seen: it is of another kind than it was, or has come meanwhile.
     return answer === 'absent' || (answer === 'there' && (await this.#isOther(database, relation, entity_type)));
+  }
+
+  /** A user who is told that a table of the database does not exist may see the database, were it there. */
+  async #isDatabaseGone(database: string): Promise<boolean> {
+    if ((await this.#ask(`SELECT * FROM ${quote(database)}.${quote(nobodysTable)}`)) !== 'absent') return false;
+    const rows = await this.#session.query('SELECT 1 AS there FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?', [
+      database,
+    ]);
+    return rows.length === 0;
   }
 
   async #isOther(database: string, relation: string, entityType: string): Promise<boolean> {
