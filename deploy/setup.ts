@@ -7,6 +7,7 @@ import { connectMongo } from '#platform/mongo/client.ts';
 import { ensurePipelineIndexes } from '#platform/mongo/collections.ts';
 import { ensureIdempotencyIndexes } from '#platform/mongo/idempotency.ts';
 import { ensureIntegrationIndexes } from '#platform/mongo/integrations.ts';
+import { ensureRuleSetIndexes } from '#platform/mongo/rule-sets.ts';
 import { ensureRunIndexes } from '#platform/mongo/runs.ts';
 import { ensureObjectIndexes } from '#platform/objects/object-store.ts';
 import { ensureWebhookIndexes } from '#platform/mongo/webhook-endpoints.ts';
@@ -29,6 +30,7 @@ try {
     ensurePipelineIndexes(db),
     ensureApiKeyIndexes(db),
     ensureIdempotencyIndexes(db),
+    ensureRuleSetIndexes(db),
     ensureRunIndexes(db),
     ensureIntegrationIndexes(db),
     ensureObjectIndexes(db),

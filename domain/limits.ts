@@ -77,4 +77,15 @@ export const limits = {
   secretsPerIntegration: 5,
   /** Bytes of one webhook's body. */
   webhookBytes: 1024 * 1024,
+  /** Rules of one version, and examples that it carries. */
+  rulesPerSet: 100,
+  ruleTests: 100,
+  /** Bytes of one version as JSON. */
+  ruleSetBytes: 256 * 1024,
+  ruleExpressionLength: 1_000,
+  rulePatternLength: 500,
+  /** Bytes of what one expression may make, as JSON. */
+  ruleOutputBytes: 16 * 1024,
+  /** Work that all rules together may do on one record; a unit is about ten nanoseconds. See docs/rules.md. */
+  ruleUnitsPerRecord: 500_000,
 } as const;

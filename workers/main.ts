@@ -5,6 +5,7 @@ import { ingestionActivities } from '#activities/ingestion/index.ts';
 import { sourceTestActivities } from '#activities/ingestion/source-test.ts';
 import { propagationActivities } from '#activities/propagation/index.ts';
 import { transformationActivities } from '#activities/transformation/index.ts';
+import { batchRules, rulesOf } from '#activities/transformation/rules/batch-rules.ts';
 import { taskQueues } from '#domain/task-queues.ts';
 import { topics } from '#domain/topics.ts';
 import { loadConfig } from '#platform/config.ts';
@@ -17,12 +18,14 @@ import { deadLetters } from '#platform/mongo/dead-letters.ts';
 import { entities } from '#platform/mongo/entities.ts';
 import { intakeRanges } from '#platform/mongo/intake-ranges.ts';
 import { rawRecords } from '#platform/mongo/raw-records.ts';
+import { ruleSets } from '#platform/mongo/rule-sets.ts';
 import { runs } from '#platform/mongo/runs.ts';
 import { sources } from '#platform/mongo/sources.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
 import { graphWriter } from '#platform/neo4j/graph-writer.ts';
 import { lineage } from '#platform/neo4j/lineage.ts';
 import { objectStore } from '#platform/objects/object-store.ts';
+import { ruleCompiler } from '#platform/rule-compiler.ts';
 import { sdkLogger } from '#platform/temporal/sdk-logger.ts';
 import { secretBox } from '#platform/secret-box.ts';
 import { serveHealth } from './health.ts';
@@ -51,6 +54,7 @@ const sourceAccess = {
   objects,
   allowPrivateSources: config.allowPrivateSources,
 };
+const rules = rulesOf({ ruleSets: ruleSets(db), compile: ruleCompiler(config.secretKey) });
 // Webpack tells its whole story on every start; only what goes wrong is of interest.
 const quiet = sdkLogger(logger.child({ component: 'bundler' }, { level: 'warn' }));
 const common = {
@@ -68,7 +72,12 @@ const workers = await Promise.all([
     ...common,
     taskQueue: taskQueues.pipeline,
     activities: {
-      ...transformationActivities({ ...stores, graph: graphWriter(neo4j), producer }),
+      ...transformationActivities({
+        ...stores,
+        rules: batchRules(stores.rawRecords, rules),
+        graph: graphWriter(neo4j),
+        producer,
+      }),
       ...propagationActivities({ ...stores, lineage: lineage(neo4j), producer }),
     },
   }),

@@ -8,6 +8,7 @@ import type { RawRecords } from '#platform/mongo/raw-records.ts';
 import type { GraphWriter } from '#platform/neo4j/graph-writer.ts';
 import { graphEntities } from './graph-entities.ts';
 import { prepare, type PreparedRecord } from './prepare.ts';
+import type { BatchRules } from './rules/batch-rules.ts';
 import { receiptsFor } from './receipts.ts';
 import { storeVersions, type StoreDeps } from './store-versions.ts';
 import { BatchWorkspace, type BatchWork } from './workspace.ts';
@@ -16,6 +17,8 @@ export interface TransformationDeps {
   rawRecords: Pick<RawRecords, 'load' | 'close'>;
   entities: StoreDeps['entities'];
   deadLetters: Pick<DeadLetters, 'put' | 'ofBatch'>;
+  /** The transformation rules that a batch is bound to; undefined when its tenant has none. */
+  rules: BatchRules;
   graph: Pick<GraphWriter, 'link'>;
   producer: Pick<GroupCommitProducer, 'send'>;
 }
@@ -33,8 +36,9 @@ export function transformationActivities(deps: TransformationDeps) {
     const known = workspace.get(ref.batchId);
     if (known !== undefined) return known;
     const work: BatchWork = { records: [], letters: [], waiting: [], read: 0 };
-    for (const raw of await deps.rawRecords.load(ref)) {
-      const prepared = prepare(raw);
+    const [raws, rules] = await Promise.all([deps.rawRecords.load(ref), deps.rules(ref)]);
+    for (const raw of raws) {
+      const prepared = prepare(raw, rules);
       if (prepared.ok) work.records.push(prepared.record);
       else work.letters.push(prepared.letter);
       if (raw.reply_to !== undefined) {

@@ -131,7 +131,16 @@ function settle(claims: Claims, plan: VersionPlan, decided: ReadonlySet<Prepared
 
 function mismatch(batchId: string, record: PreparedRecord, found: number): DeadLetter {
   const detail = `If-Match asked for version ${record.expectedVersion}, but the entity is at version ${found}`;
-  return deadLetter(record.tenantId, record.recordId, batchId, 'version-mismatch', detail);
+  const subject = {
+    tenant_id: record.tenantId,
+    record_id: record.recordId,
+    batch_id: batchId,
+    entity_id: record.entityId,
+    door: record.door,
+    received_at: record.receivedAt,
+    ...(record.repeats !== undefined && { repeats: record.repeats }),
+  };
+  return deadLetter(subject, 'version-mismatch', detail);
 }
 
 function newestEntities(versions: EntityVersion[]): (Entity & { record_id: string })[] {

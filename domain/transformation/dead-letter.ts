@@ -1,3 +1,5 @@
+import type { Door } from './batch.ts';
+
 /** Why a record could not be processed. A closed list, so that people can filter and mend by it. */
 export const deadLetterReasons = [
   'malformed-json',
@@ -5,6 +7,9 @@ export const deadLetterReasons = [
   'version-mismatch',
   'not-found',
   'no-tenant',
+  'rule-failed',
+  'dropped-by-rule',
+  'superseded',
 ] as const;
 
 export type DeadLetterReason = (typeof deadLetterReasons)[number];
@@ -38,8 +43,15 @@ export interface DeadLetter {
   record_id: string;
   tenant_id: string;
   batch_id: string;
+  entity_id: string;
+  door: Door;
+  received_at: Date;
   reason: DeadLetterReason;
   /** Says what to mend. */
   detail: string;
+  /** The transformation rule that dropped the record or failed on it. */
+  rule?: string;
+  /** The record that this one repeats: the letter of a replay belongs to the letter that was replayed. */
+  repeats?: string;
   failed_at: Date;
 }

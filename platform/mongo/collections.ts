@@ -19,6 +19,12 @@ export interface RawRecordDoc {
   fault?: RecordFault;
   /** The API instance that waits for this record's receipt. */
   reply_to?: string;
+  /** The record that this one repeats: a dead letter that is replayed, or a record that is transformed again. */
+  repeats?: string;
+  /** Set where the body is that of the repeated record, and not kept twice. */
+  body_of?: string;
+  /** The version that the entity must have when this is applied; 0 when it must not be there. */
+  expected_version?: number;
 }
 
 /** A batch of raw records and what became of it. `_id` is the batch id. */
@@ -28,6 +34,8 @@ export interface BatchDoc {
   source: string;
   landed_at: Date;
   records: number;
+  /** The version of the transformation rules that the batch is transformed with, on every attempt; 0 for none. */
+  rules_version?: number;
   closed_at?: Date;
   counts?: BatchCounts;
 }

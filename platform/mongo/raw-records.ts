@@ -2,6 +2,7 @@ import { MongoBulkWriteError, type Db } from 'mongodb';
 import { noCounts, type BatchCounts, type BatchRef, type Door } from '#domain/transformation/batch.ts';
 import type { RecordFault } from '#domain/transformation/dead-letter.ts';
 import { collections, type RawRecordDoc } from './collections.ts';
+import { ruleSets } from './rule-sets.ts';
 import { TenantCollection } from './tenant-collection.ts';
 
 /** A raw record on its way to its landing place. */
@@ -18,6 +19,11 @@ export interface NewRawRecord {
   /** Why it cannot be processed, when the door knows that already. */
   fault?: RecordFault;
   replyTo?: string;
+  /** The record that this one repeats. */
+  repeats?: string;
+  /** Takes the body of that record instead of keeping it twice; `body` is empty then. */
+  bodyOf?: string;
+  expectedVersion?: number;
 }
 
 export interface Landing {
@@ -34,8 +40,19 @@ const duplicateKey = 11_000;
 /** The landing place of raw records, and the batches that they wait in. */
 export function rawRecords(db: Db) {
   const all = collections(db);
+  const rules = ruleSets(db);
   const recordsOf = (tenantId: string) => new TenantCollection(all.rawRecords, tenantId);
   const batchesOf = (tenantId: string) => new TenantCollection(all.batches, tenantId);
+
+  /** Notes that the batch is there, and binds it to the rules that are active now. What was noted first stays. */
+  const note = async (ref: BatchRef, records: number): Promise<void> => {
+    const rulesVersion = await rules.activeVersion(ref.tenantId);
+    await batchesOf(ref.tenantId).updateOne(
+      { _id: ref.batchId },
+      { $setOnInsert: { source: ref.source, landed_at: new Date(), records, rules_version: rulesVersion } },
+      { upsert: true },
+    );
+  };
 
   return {
     /** Lands a batch. Idempotent by record id: a record that landed before stays in the batch that it landed in. */
@@ -54,22 +71,28 @@ export function rawRecords(db: Db) {
         };
         if (record.fault !== undefined) document.fault = record.fault;
         if (record.replyTo !== undefined) document.reply_to = record.replyTo;
+        if (record.repeats !== undefined) document.repeats = record.repeats;
+        if (record.bodyOf !== undefined) document.body_of = record.bodyOf;
+        if (record.expectedVersion !== undefined) document.expected_version = record.expectedVersion;
         return document;
       });
       const [duplicates] = await Promise.all([
         insertNew(recordsOf(ref.tenantId), documents),
-        batchesOf(ref.tenantId).updateOne(
-          { _id: ref.batchId },
-          { $setOnInsert: { source: ref.source, landed_at: new Date(), records: records.length } },
-          { upsert: true },
-        ),
+        note(ref, records.length),
       ]);
       return { landed: records.length - duplicates, duplicates };
     },
 
     /** The batch's records in their order. */
     async load(ref: BatchRef): Promise<RawRecordDoc[]> {
-      return recordsOf(ref.tenantId).find({ batch_id: ref.batchId }).sort({ seq: 1 }).toArray();
+      const found = await recordsOf(ref.tenantId).find({ batch_id: ref.batchId }).sort({ seq: 1 }).toArray();
+      const borrowed = found.flatMap(({ body_of }) => (body_of === undefined ? [] : [body_of]));
+      if (borrowed.length === 0) return found;
+      const lenders = await recordsOf(ref.tenantId)
+        .find({ _id: { $in: borrowed } }, { projection: { body: 1 } })
+        .toArray();
+      const bodies = new Map(lenders.map(({ _id, body }) => [_id, body]));
+      return found.map((record) => ({ ...record, body: bodies.get(record.body_of ?? '') ?? record.body }));
     },
 
     /** Notes what became of the batch. */
