@@ -27,6 +27,7 @@ export class ByteMeter {
   #gone = 0;
   #answerFrom = 0;
   #exceeded: string | undefined;
+  #onExceeded: () => void = () => undefined;
 
   constructor(limits: ByteLimits = sourceByteLimits) {
     this.#limits = limits;
@@ -53,6 +54,11 @@ export class ByteMeter {
     });
   }
 
+  /** For drivers that would connect again: called once, when it has become too much. */
+  whenExceeded(react: () => void): void {
+    this.#onExceeded = react;
+  }
+
   /** What is read from here on belongs to the next answer. */
   beginAnswer(): void {
     this.#answerFrom = this.bytes;
@@ -67,7 +73,10 @@ export class ByteMeter {
   }
 
   #breakOff(reason: string): void {
-    this.#exceeded ??= reason;
+    if (this.#exceeded === undefined) {
+      this.#exceeded = reason;
+      this.#onExceeded();
+    }
     for (const socket of this.#sockets) socket.destroy(new Error(`the source ${reason}`));
   }
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { mongodbKind, mongodbSourceSchema } from './sources/mongodb.ts';
 import { mysqlKind, mysqlSourceSchema } from './sources/mysql.ts';
 import { postgresKind, postgresSourceSchema } from './sources/postgres.ts';
 import type { PublicSource, SourceKind } from './sources/kind.ts';
 
-const schemas = [postgresSourceSchema, mysqlSourceSchema] as const;
+const schemas = [postgresSourceSchema, mysqlSourceSchema, mongodbSourceSchema] as const;
 
 export const sourceTypes = schemas.map((schema) => schema.shape.type.value);
 
@@ -19,6 +20,7 @@ export type SourceType = SourceOptions['type'];
 const kinds: { [Type in SourceType]: SourceKind<Extract<SourceOptions, { type: Type }>> } = {
   postgres: postgresKind,
   mysql: mysqlKind,
+  mongodb: mongodbKind,
 };
 
 function kindOf(source: SourceOptions): SourceKind<SourceOptions> {

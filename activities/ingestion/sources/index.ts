@@ -1,5 +1,6 @@
 import type { SourceOptions, SourceType } from '#domain/ingestion/source.ts';
 import type { Source, SourceContext } from '../source.ts';
+import { MongodbCatalog } from './mongodb/mongodb-source.ts';
 import { MysqlCatalog } from './mysql/mysql-source.ts';
 import { PostgresCatalog } from './postgres/postgres-source.ts';
 
@@ -11,6 +12,7 @@ type Openers = {
 const openers: Openers = {
   postgres: (options, context) => new PostgresCatalog(options, context),
   mysql: (options, context) => new MysqlCatalog(options, context),
+  mongodb: (options, context) => new MongodbCatalog(options, context),
 };
 
 /** Makes the reader of a source. Nothing is connected before the first question. */

@@ -5,7 +5,8 @@ import { openMysqlSession } from '#activities/ingestion/sources/mysql/connection
 import { mysqlTarget, type MysqlSource } from '#domain/ingestion/sources/mysql.ts';
 import { sourceContext } from '#test/support/source-context.ts';
 import { byName, crawl, failureOf, fingerprint, upstreamOf, withSource } from '#test/support/sources/crawl.ts';
-import { freshName, startMariadb, type MariadbServer } from '#test/support/sources/mariadb-server.ts';
+import { startMariadb, type MariadbServer } from '#test/support/sources/mariadb-server.ts';
+import { freshName } from '#test/support/sources/place.ts';
 
 let server: MariadbServer;
 let db: string;

@@ -1,13 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createConnection, type Connection } from 'mysql2/promise';
 import { taskProgress, type OnProgress } from '#deploy/local/progress.ts';
 import { provisionMariadb } from '#deploy/local/provision/mariadb.ts';
+import { freePort } from './place.ts';
 
 const account = { user: 'lily', password: 'pass:word/with@signs' };
 
@@ -104,20 +103,4 @@ async function signIn(port: number, look: () => void): Promise<Connection> {
       if (Date.now() > deadline) throw error;
     }
   }
-}
-
-/** A name for a database that nobody else has. */
-export function freshName(): string {
-  return `db_${randomBytes(4).toString('hex')}`;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const probe = createServer();
-    probe.once('error', fail);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => done(port));
-    });
-  });
 }
