@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { ingestionActivities } from '#activities/ingestion/index.ts';
+import { scheduledRunActivities } from '#activities/ingestion/scheduled-runs.ts';
 import { sourceTestActivities } from '#activities/ingestion/source-test.ts';
 import { propagationActivities } from '#activities/propagation/index.ts';
 import { transformationActivities } from '#activities/transformation/index.ts';
@@ -20,6 +21,7 @@ import { intakeRanges } from '#platform/mongo/intake-ranges.ts';
 import { rawRecords } from '#platform/mongo/raw-records.ts';
 import { ruleSets } from '#platform/mongo/rule-sets.ts';
 import { runs } from '#platform/mongo/runs.ts';
+import { schedules } from '#platform/mongo/schedules.ts';
 import { sources } from '#platform/mongo/sources.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
 import { graphWriter } from '#platform/neo4j/graph-writer.ts';
@@ -27,6 +29,7 @@ import { lineage } from '#platform/neo4j/lineage.ts';
 import { objectStore } from '#platform/objects/object-store.ts';
 import { ruleCompiler } from '#platform/rule-compiler.ts';
 import { sdkLogger } from '#platform/temporal/sdk-logger.ts';
+import { workflowState } from '#platform/temporal/workflow-state.ts';
 import { secretBox } from '#platform/secret-box.ts';
 import { serveHealth } from './health.ts';
 import { streamingDoor } from './streaming-door.ts';
@@ -87,6 +90,14 @@ const workers = await Promise.all([
     activities: {
       ...ingestionActivities({ ...stores, ...sourceAccess }),
       ...sourceTestActivities({ sources: sources(db), ...sourceAccess }),
+      ...scheduledRunActivities({
+        runs: stores.runs,
+        schedules: schedules(db),
+        sources: sources(db),
+        secretBox: sourceAccess.secretBox,
+        workflowState: (workflowId) => workflowState(temporal, workflowId),
+        runsPerTenant: config.runsPerTenant,
+      }),
     },
     // Each crawl holds a connection to its source; a few at once are plenty for one process.
     maxConcurrentActivityTaskExecutions: 20,

@@ -1,4 +1,6 @@
 /** Every workflow that a worker runs, by the name that the Temporal Web UI shows. */
+export { backfillSchedule } from './ingestion/backfill-schedule.ts';
+export { fireSchedule } from './ingestion/fire-schedule.ts';
 export { ingestSource } from './ingestion/ingest-source.ts';
 export { testSource } from './ingestion/test-source.ts';
 export { propagateChanges } from './propagation/propagate-changes.ts';

@@ -11,6 +11,9 @@ import { secretBox } from '#platform/secret-box.ts';
 import { ingestionRouter } from './router.ts';
 import { runControl } from './run-control.ts';
 import { RunService } from './run-service.ts';
+import { scheduleControl } from './schedule-control.ts';
+import { scheduleRouter } from './schedule-router.ts';
+import { ScheduleService } from './schedule-service.ts';
 import { sourceRouter } from './source-router.ts';
 import { SourceService } from './source-service.ts';
 import { sourceTests } from './source-tests.ts';
@@ -26,7 +29,7 @@ export interface IngestionApiDeps {
 /** Named in the refusal to delete a source that schedules read. */
 const schedulesNamed = 5;
 
-/** Puts together what the API says of ingestion: runs and saved sources. */
+/** Puts together what the API says of ingestion: runs, saved sources and schedules. */
 export function ingestionRouters({ config, db, temporal, signedIn, idempotency }: IngestionApiDeps): Router {
   const { allowPrivateSources, runsPerTenant } = config;
   const common = { secretBox: secretBox(config.secretKey), allowPrivateSources };
@@ -41,8 +44,15 @@ export function ingestionRouters({ config, db, temporal, signedIn, idempotency }
     { ...common, runs: runs(db), control: runControl(temporal), runsPerTenant },
     sourceService,
   );
+  const scheduleService = new ScheduleService({
+    schedules: plans,
+    control: scheduleControl(temporal),
+    runs: runs(db),
+    sources: sourceService,
+  });
   return Router({ caseSensitive: true, strict: true }).use(
     ingestionRouter({ runs: runService, objects: objectStore(db), signedIn, idempotency }),
     sourceRouter({ sources: sourceService, signedIn, idempotency }),
+    scheduleRouter({ schedules: scheduleService, signedIn, idempotency }),
   );
 }

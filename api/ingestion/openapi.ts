@@ -4,6 +4,7 @@ import { answers, headerRef, jsonRequest, operation, pathParameter, type PathIte
 import { queryParameters, schemaComponents, schemaRef } from '../openapi/schema-components.ts';
 import type { RunAction } from './run-control.ts';
 import { listQuery, runListSchema, runViewSchema, startRunSchema } from './schemas.ts';
+import { scheduleComponents, schedulePaths } from './schedule-openapi.ts';
 import { sourceComponents, sourcePaths } from './source-openapi.ts';
 import { uploadQuery, uploadViewSchema } from './uploads.ts';
 
@@ -172,6 +173,7 @@ export const ingestionPaths: Record<string, PathItem> = {
     }),
   },
   ...sourcePaths,
+  ...schedulePaths,
 };
 
 /** What api/ingestion adds to the API's description. */
@@ -180,6 +182,7 @@ export const ingestionDescription: Description = {
   components: {
     ...schemaComponents({ StartRun: startRunSchema }, 'input'),
     ...sourceComponents,
+    ...scheduleComponents,
     ...schemaComponents({ Run: runViewSchema, RunList: runListSchema, Upload: uploadViewSchema }, 'output'),
   },
 };

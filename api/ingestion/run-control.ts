@@ -9,13 +9,11 @@ import { LilyError } from '#domain/errors.ts';
 import type { IngestSourceRequest, RunProgress } from '#domain/ingestion/run.ts';
 import { typedLabels } from '#domain/search-attributes.ts';
 import { taskQueues } from '#domain/task-queues.ts';
+import { workflowState, type WorkflowState } from '#platform/temporal/workflow-state.ts';
 import { inTime, dependencyTimeoutMs } from '../http/outage.ts';
 
 export const runActions = ['pause', 'resume', 'cancel'] as const;
 export type RunAction = (typeof runActions)[number];
-
-/** What Temporal knows of a run's workflow. */
-export type WorkflowState = 'running' | 'ended' | 'absent';
 
 export type RunControl = ReturnType<typeof runControl>;
 
@@ -50,14 +48,8 @@ export function runControl(temporal: Client) {
       }
     },
 
-    async state(workflowId: string): Promise<WorkflowState> {
-      try {
-        const { status } = await inTime('Temporal', temporal.workflow.getHandle(workflowId).describe());
-        return status.name === 'RUNNING' ? 'running' : 'ended';
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return 'absent';
-        throw error;
-      }
+    state(workflowId: string): Promise<WorkflowState> {
+      return inTime('Temporal', workflowState(temporal, workflowId));
     },
 
     /** Asks the run to do something. @throws LilyError `conflict` when that makes no sense in its state */

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { limits } from '../limits.ts';
+import { cronFault } from './cron.ts';
+import type { RunRef } from './run.ts';
 
 /**
  * What happens when the source is still being read at a time of the schedule, by whatever run: `skip` lets the time pass,
@@ -27,10 +29,6 @@ function durationSchema(leastMs: number, mostMs: number, range: string) {
     .refine((text) => !(durationMs(text) < leastMs || durationMs(text) > mostMs), `must be ${range}`);
 }
 
-const cronField = '[0-9A-Za-z*,/?#L-]+';
-const cronPattern = new RegExp(`^${cronField}(?: ${cronField}){4}$`);
-const shorthand = /^@(?:yearly|monthly|weekly|daily|hourly)$/;
-
 /** A time zone that the runtime knows, by a name of the IANA database. */
 function isTimeZone(name: string): boolean {
   try {
@@ -50,10 +48,10 @@ export const scheduleSchema = z
     cron: z
       .string()
       .max(200)
-      .refine(
-        (text) => cronPattern.test(text) || shorthand.test(text),
-        'must have five fields (minute, hour, day of the month, month, day of the week), or be one of @hourly, @daily, @weekly, @monthly, @yearly',
-      )
+      .superRefine((text, context) => {
+        const fault = cronFault(text);
+        if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+      })
       .optional()
       .meta({ description: 'Times of the calendar in the time zone, as `30 2 * * 1-5`' }),
     every: durationSchema(limits.scheduleLeastMs, 366 * unitMs.d, 'from 10s to 366d')
@@ -92,7 +90,7 @@ export const scheduleSchema = z
 
 export type ScheduleDefinition = z.infer<typeof scheduleSchema>;
 
-/** Input of the `fireSchedule` workflow. Temporal starts it at each time of the schedule; the times then come from Temporal. */
+/** Input of the `fireSchedule` workflow. Temporal starts it at each time of the schedule; the time then comes from Temporal. */
 export interface FireScheduleRequest {
   tenantId: string;
   scheduleId: string;
@@ -102,10 +100,39 @@ export interface FireScheduleRequest {
     /** RFC 3339 */
     scheduledFor: string;
     actor: string;
-    overlap: OverlapPolicy;
     /** The run's id, where the one who asked has been told it already. */
     runId?: string;
   };
+  /** Carried through continue-as-new: the run that waits for its turn. */
+  waiting?: ScheduledRun;
+}
+
+/** A run that was made for one time of a schedule, and waits for its turn. */
+export interface ScheduledRun {
+  ref: RunRef;
+  overlap: OverlapPolicy;
+  /** What the schedule wants it put off by, at most. */
+  jitterMs: number;
+}
+
+/** How things stand with a run that waits: it has the `turn`, or must wait for another run, or has `ended` meanwhile. */
+export type Turn =
+  | { outcome: 'turn' }
+  | { outcome: 'held'; holderRunId: string; holderWorkflowId: string }
+  /** Another run that waits came first. */
+  | { outcome: 'queued'; behindRunId: string; sameSchedule: boolean }
+  /** The tenant has as many active runs as it may. */
+  | { outcome: 'full' }
+  | { outcome: 'ended' };
+
+/** What becomes of a run that cannot have its turn at once: it waits, does not take place, or has the other one cancelled. */
+export function onOverlap(policy: OverlapPolicy, turn: Turn): 'wait' | 'skip' | 'cancel_other' {
+  if (turn.outcome === 'held') {
+    if (policy === 'skip' || policy === 'cancel_other') return policy;
+    return 'wait';
+  }
+  if (turn.outcome !== 'queued') return 'wait';
+  return policy === 'skip' || (policy === 'buffer_one' && turn.sameSchedule) ? 'skip' : 'wait';
 }
 
 /** What became of one time of a schedule. */
@@ -119,19 +146,12 @@ export interface FireScheduleResult {
 export interface BackfillRequest {
   tenantId: string;
   scheduleId: string;
+  savedSourceId: string;
   backfillId: string;
-  actor: string;
   /** The nominal times to make up for, RFC 3339, the earliest first. */
   times: string[];
-  /** Carried through continue-as-new. */
-  done?: BackfillProgress;
-}
-
-export interface BackfillProgress {
-  /** Times that have been dealt with, of `times`. */
-  done: number;
-  total: number;
-  runs: string[];
+  /** Times that have been dealt with; carried through continue-as-new. */
+  done?: number;
 }
 
 /** Temporal's id of a schedule. It carries the tenant, so nobody gets at another's by its id. */
@@ -151,4 +171,8 @@ export function occasionOf(scheduleId: string, scheduledFor: Date): string {
 
 export function scheduleActor(scheduleId: string): string {
   return `schedule:${scheduleId}`;
+}
+
+export function backfillWorkflowId(tenantId: string, scheduleId: string, backfillId: string): string {
+  return `backfill:${tenantId}:${scheduleId}:${backfillId}`;
 }

@@ -22,6 +22,10 @@ export interface ScheduleDoc {
   revision: number;
   /** The revision that Temporal is known to have. */
   applied_revision: number;
+  /** Since when it has the times that it has now. */
+  timing_since: Date;
+  /** Somebody has asked to delete it; what is left of it is being taken away. */
+  deleting?: true;
 }
 
 export type NewSchedule = Pick<ScheduleDoc, '_id' | 'tenant_id' | 'definition' | 'created_by'>;
@@ -53,13 +57,14 @@ export function schedules(db: Db) {
         updated_at: now,
         revision: 1,
         applied_revision: 0,
+        timing_since: now,
       };
       await of(tenant_id).insertOne(document);
       return document;
     },
 
     async get(tenantId: string, id: string): Promise<ScheduleDoc | undefined> {
-      return (await of(tenantId).findOne({ _id: id })) ?? undefined;
+      return (await of(tenantId).findOne({ _id: id, ...present })) ?? undefined;
     },
 
     /** Schedules, the newest first. */
@@ -68,6 +73,7 @@ export function schedules(db: Db) {
       { source, before, limit }: { source?: string | undefined; before?: string | undefined; limit: number },
     ): Promise<ScheduleDoc[]> {
       const filter = {
+        ...present,
         ...(source === undefined ? {} : { source_id: source }),
         ...(before === undefined ? {} : { _id: { $lt: before } }),
       };
@@ -79,11 +85,11 @@ export function schedules(db: Db) {
       tenantId: string,
       id: string,
       revision: number,
-      change: { definition: ScheduleDefinition; updated_by: string },
+      change: { definition: ScheduleDefinition; timing_since: Date; updated_by: string },
     ): Promise<ScheduleDoc | undefined> {
       const { source_id } = change.definition;
       const set = { ...change, source_id, updated_at: new Date(), revision: revision + 1 };
-      return (await of(tenantId).findOneAndUpdate({ _id: id, revision }, { $set: set })) ?? undefined;
+      return (await of(tenantId).findOneAndUpdate({ _id: id, revision, ...present }, { $set: set })) ?? undefined;
     },
 
     /** Notes that Temporal has this revision. */
@@ -91,11 +97,19 @@ export function schedules(db: Db) {
       await of(tenantId).updateOne({ _id: id }, { $max: { applied_revision: revision } });
     },
 
+    /** Marks a schedule as one that goes; undefined when there is none. One that is marked already is found again. */
+    async markDeleting(tenantId: string, id: string): Promise<ScheduleDoc | undefined> {
+      return (await of(tenantId).findOneAndUpdate({ _id: id }, { $set: { deleting: true } })) ?? undefined;
+    },
+
     async remove(tenantId: string, id: string): Promise<void> {
       await of(tenantId).deleteMany({ _id: id });
     },
   };
 }
+
+/** Not on its way out. */
+const present = { deleting: { $exists: false } };
 
 /** Creates the indexes of schedules; harmless to repeat. */
 export async function ensureScheduleIndexes(db: Db): Promise<void> {

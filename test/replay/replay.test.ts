@@ -60,6 +60,12 @@ describe('what was recorded', () => {
     expect(events(named('ingest-source-cancelled'), 'WORKFLOW_EXECUTION_UPDATE_ACCEPTED')).toHaveLength(1);
     expect(endOf(named('ingest-source-continued.1'))).toBe('CONTINUED_AS_NEW');
     expect(endOf(named('ingest-source-continued.4'))).toBe('COMPLETED');
+    expect(events(named('fire-schedule'), 'TIMER_STARTED')).toHaveLength(1);
+    expect(events(named('fire-schedule-skipped'), 'START_CHILD_WORKFLOW_EXECUTION_INITIATED')).toHaveLength(0);
+    expect(events(named('fire-schedule-waits'), 'REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED')).toHaveLength(
+      1,
+    );
+    expect(events(named('backfill-schedule'), 'CHILD_WORKFLOW_EXECUTION_COMPLETED')).toHaveLength(3);
     expect(endOf(named('ingest-source-failed'))).toBe('FAILED');
   });
 

@@ -2,16 +2,30 @@ import { ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import type { WorkerOptions } from '@temporalio/worker';
 import type { PropagationActivities } from '#activities/propagation/index.ts';
-import { runWorkflowId, type IngestSourceRequest } from '#domain/ingestion/run.ts';
+import {
+  resumptionOf,
+  runBatchId,
+  runWorkflowId,
+  type IngestSourceRequest,
+  type RunReport,
+} from '#domain/ingestion/run.ts';
+import { sourceTestWorkflowId } from '#domain/ingestion/saved-source.ts';
+import { backfillWorkflowId, fireWorkflowId, type Turn } from '#domain/ingestion/schedule.ts';
 import type { PropagationRequest } from '#domain/propagation/impact.ts';
 import { typedLabels } from '#domain/search-attributes.ts';
 import { taskQueues } from '#domain/task-queues.ts';
-import { propagationWorkflowId, transformWorkflowId, type BatchRef } from '#domain/transformation/batch.ts';
+import { noCounts, propagationWorkflowId, transformWorkflowId, type BatchRef } from '#domain/transformation/batch.ts';
 import { fakeIngestion, gate, type FakeSource } from '#test/support/fake-ingestion.ts';
+import { fakeScheduling, type FakeSchedule } from '#test/support/fake-scheduling.ts';
 import { fakeTransformation, type Fault } from '#test/support/fake-transformation.ts';
+import type { backfillSchedule } from '#workflows/ingestion/backfill-schedule.ts';
+import type { fireSchedule } from '#workflows/ingestion/fire-schedule.ts';
 import type { ingestSource } from '#workflows/ingestion/ingest-source.ts';
+import type { testSource } from '#workflows/ingestion/test-source.ts';
 import type { propagateChanges } from '#workflows/propagation/propagate-changes.ts';
 import type { transformBatch } from '#workflows/transformation/transform-batch.ts';
+
+const tenantId = 'acme';
 
 /** A story that a workflow lives through while its history is recorded. */
 export interface Scenario {
@@ -36,10 +50,36 @@ export function scenarios(): Scenario[] {
     runThatIsPaused('ingest-source-paused'),
     runThatIsCancelled('ingest-source-cancelled'),
     run('ingest-source-failed', { pages: 2, onPage: unreachable }),
+    run('ingest-source-incomplete', { pages: 3, incomplete: { 2: ['schema hr: permission denied'] } }),
+    run('ingest-source-retried', { pages: 3, incomplete: {} }, { attempt: 2, resume: stoppedAfterPageTwo }),
+    sourceTest('test-source'),
+    firing('fire-schedule', { jitterMs: 2_000 }),
+    firing('fire-schedule-skipped', { overlap: 'skip', turns: [held] }),
+    firing('fire-schedule-waits', { overlap: 'cancel_other', turns: [held, { outcome: 'full' }, held] }),
+    backfilling('backfill-schedule'),
   ];
 }
 
-const tenantId = 'acme';
+const held: Turn = {
+  outcome: 'held',
+  holderRunId: 'another',
+  holderWorkflowId: 'ingest:acme:postgres:warehouse:another',
+};
+
+/** An attempt that read two pages, one of them in part, and whose last batch was not applied. */
+const stoppedAfterPageTwo: RunReport = resumptionOf(
+  { state: 'failed', counts: { ...noCounts, read: 20, created: 10 }, pages: 2, cursor: 'after 2', activity: 'Ended' },
+  7,
+  {
+    pass: 1,
+    passesLeft: 1,
+    pagesOfPass: 2,
+    fingerprint: 'same',
+    gaps: [{ page: 2, cursor: 'after 1', reasons: ['schema hr: permission denied'] }],
+    gapsBeyond: 0,
+    unapplied: [runBatchId(tenantId, 'ingest-source-retried', '1:2')],
+  },
+);
 
 const failsTheFastWay: Fault = ({ step, way }, earlier) => {
   if (step === 'storeEntities' && (way === 'fast' || earlier < 3)) throw new Error('the store is away');
@@ -150,6 +190,57 @@ function runThatIsCancelled(name: string): Scenario {
       await ended(handle);
       door.open();
       return handle;
+    },
+  };
+}
+
+function sourceTest(name: string): Scenario {
+  const { activities } = fakeScheduling();
+  return {
+    name,
+    activities,
+    async play(client) {
+      const handle = await client.workflow.start<typeof testSource>('testSource', {
+        workflowId: sourceTestWorkflowId(tenantId, name),
+        taskQueue: taskQueues.ingestion,
+        args: [{ tenantId, savedSourceId: name }],
+        typedSearchAttributes: labels('testSource', 'postgres', name),
+      });
+      return ended(handle);
+    },
+  };
+}
+
+function firing(name: string, schedule: FakeSchedule): Scenario {
+  return {
+    name,
+    activities: { ...fakeIngestion({ pages: 1 }).activities, ...fakeScheduling(schedule).activities },
+    async play(client) {
+      const handle = await client.workflow.start<typeof fireSchedule>('fireSchedule', {
+        workflowId: `${fireWorkflowId(tenantId, 'warehouse', name)}-2026-01-31T02:30:00Z`,
+        taskQueue: taskQueues.ingestion,
+        args: [{ tenantId, scheduleId: name }],
+        typedSearchAttributes: labels('fireSchedule', 'warehouse', name),
+      });
+      return ended(handle);
+    },
+  };
+}
+
+function backfilling(name: string): Scenario {
+  const times = ['2026-01-29T02:30:00.000Z', '2026-01-30T02:30:00.000Z', '2026-01-31T02:30:00.000Z'];
+  const done = times.slice(1, 2);
+  return {
+    name,
+    activities: { ...fakeIngestion({ pages: 1 }).activities, ...fakeScheduling({ done }).activities },
+    async play(client) {
+      const handle = await client.workflow.start<typeof backfillSchedule>('backfillSchedule', {
+        workflowId: backfillWorkflowId(tenantId, name, 'first'),
+        taskQueue: taskQueues.ingestion,
+        args: [{ tenantId, scheduleId: name, savedSourceId: 'warehouse', backfillId: 'first', times }],
+        typedSearchAttributes: labels('backfillSchedule', 'warehouse', name),
+      });
+      return ended(handle);
     },
   };
 }

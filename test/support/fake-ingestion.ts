@@ -18,6 +18,8 @@ export interface FakeSource {
   pages: number;
   /** What the fingerprint is, question after question; the last one stays. */
   fingerprints?: string[];
+  /** What could not be read of a page, by its number. */
+  incomplete?: Record<number, string[]>;
   deletions?: { pages: number; records: number };
   /** Called before each attempt at a page, with how often it was tried before. What it throws, the attempt throws. */
   onPage?: (request: PageRequest, earlier: number) => unknown;
@@ -48,7 +50,7 @@ export function fakeIngestion(source: FakeSource) {
     },
     async landPage(request) {
       const { run, pass, page, cursor, report } = request;
-      const label = pageLabel(pass, page);
+      const label = pageLabel(pass, page, request.again);
       const expected = page === 1 ? undefined : `after ${page - 1}`;
       if (cursor !== expected) throw new Error(`page ${label} was asked for with the cursor ${cursor ?? 'none'}`);
       const earlier = seen.attempts.filter((one) => one === label).length;
@@ -57,7 +59,13 @@ export function fakeIngestion(source: FakeSource) {
       await source.onPage?.(request, earlier);
       seen.pages.push(label);
       const next = page < source.pages ? { nextCursor: `after ${page}` } : {};
-      return { batchId: runBatchId(run.tenantId, run.runId, label), records: recordsPerPage, ...next };
+      const reasons = source.incomplete?.[page];
+      return {
+        batchId: runBatchId(run.tenantId, run.runId, label),
+        records: recordsPerPage,
+        ...(reasons === undefined ? {} : { incomplete: reasons }),
+        ...next,
+      };
     },
     async landDeletions(request) {
       seen.deletions.push(request);

@@ -12,3 +12,6 @@ function late<Args extends unknown[], Result>(workflow: (...args: Args) => Promi
 export const ingestSource = late(real.ingestSource);
 export const propagateChanges = late(real.propagateChanges);
 export const transformBatch = late(real.transformBatch);
+export const backfillSchedule = late(real.backfillSchedule);
+export const fireSchedule = late(real.fireSchedule);
+export const testSource = late(real.testSource);
