@@ -19,6 +19,7 @@ export const errorCatalogue = {
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key was used for another request' },
   'source-unreachable': { status: 422, title: 'The source cannot be read' },
   'source-refused': { status: 422, title: 'The source is at an address that is not allowed' },
+  'source-invalid': { status: 422, title: 'The content of the source cannot be understood' },
   'rate-limited': { status: 429, title: 'Too many requests' },
   internal: { status: 500, title: 'Something went wrong on our side' },
   unavailable: { status: 503, title: 'A part of Lily is not reachable right now' },

@@ -62,6 +62,31 @@ export const limits = {
   uploadFieldBytes: 64 * 1024,
   /** Length of the name of an upload. */
   uploadNameLength: 255,
+  /** Bytes of one row of a file, as it stands there. */
+  fileRowBytes: 1024 * 1024,
+  /** Cells of one row of a file; as many as a spreadsheet can have. */
+  fileColumns: 16_384,
+  /** Sheets of a spreadsheet, and files inside of it. */
+  fileSheets: 1_000,
+  archiveEntries: 10_000,
+  /** Levels of elements or values in a row of a file. */
+  fileDepth: 64,
+  /** Characters of all texts that the cells of a spreadsheet share; they are held in memory. */
+  sharedTextLength: 32 * 1024 * 1024,
+  /** Bytes that a packed file may unpack to, and how many times its own size; the ratio counts beyond the free bytes. */
+  unpackedBytes: 4 * 1024 * 1024 * 1024,
+  unpackedRatio: 200,
+  unpackedFreeBytes: 16 * 1024 * 1024,
+  /** Bytes of a file that one page reads, and of the records that it makes of them. */
+  filePageBytes: 32 * 1024 * 1024,
+  filePageRecordBytes: 8 * 1024 * 1024,
+  /** Bytes of a rejected row that are kept with its reason. */
+  rejectedRowBytes: 64 * 1024,
+  /** Longest that it may take to fetch a file, and to make sure that it can be read to its end. */
+  fetchMinutes: 8,
+  stagingMinutes: 8,
+  /** How long what was made of a file for reading it is kept, to be used again. */
+  stagedHours: 7 * 24,
   /** Hops that a change is followed downstream. */
   impactDepth: 20,
   /** Bytes of an incident's key at its source; it is a part of a workflow id. */

@@ -68,7 +68,7 @@ export function ingestionActivities(deps: IngestionDeps) {
   ): Promise<T> => {
     const options = await optionsOf(run);
     const { objects, allowPrivateSources: allowPrivate } = deps;
-    const source = openSource(options, { tenantId: run.tenantId, objects, allowPrivate });
+    const source = openSource(options, { tenantId: run.tenantId, runId: run.runId, objects, allowPrivate });
     try {
       return await work(source, options);
     } finally {

@@ -55,8 +55,10 @@ export interface Source {
 /** What a source is given beside its own options. */
 export interface SourceContext {
   tenantId: string;
+  /** Names the run: what is fetched for it once is found by all its pages. */
+  runId: string;
   /** Uploads and other large contents. */
-  objects: Pick<ObjectStore, 'stat' | 'open'>;
+  objects: Pick<ObjectStore, 'stat' | 'find' | 'open' | 'put'>;
   /** Whether the source may be at a loopback or private address. */
   allowPrivate: boolean;
 }

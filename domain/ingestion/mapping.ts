@@ -97,6 +97,34 @@ export function applyMapping(mapping: Mapping, row: Row): Mapped {
   }
 }
 
+/** The columns or top-level keys that a mapping takes of a row. */
+export function columnsOf(mapping: Mapping): ReadonlySet<string> | 'all' {
+  if (mapping.rest === true) return 'all';
+  const refs = [mapping.parent, ...(mapping.upstream ?? []), ...(mapping.relationships ?? []).map((one) => one.target)];
+  const fields = [
+    mapping.entity_type,
+    mapping.qualified_name,
+    ...Object.values(mapping.attributes),
+    ...refs.flatMap((ref) => [ref?.entity_type, ref?.qualified_name]),
+  ];
+  return new Set(fields.flatMap((field) => topOf(field) ?? []));
+}
+
+/** The column or top-level key that a field is read from. */
+function topOf(field: Field | undefined): string | undefined {
+  if (field === undefined || (typeof field !== 'string' && 'value' in field)) return undefined;
+  const path = typeof field === 'string' ? field : field.path;
+  return path.startsWith('/') ? stepsOf(path)[0] : path;
+}
+
+/** The steps of a JSON pointer. */
+function stepsOf(path: string): string[] {
+  return path
+    .slice(1)
+    .split('/')
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
 class MappingFault extends Error {}
 
 function recordOf(mapping: Mapping, row: Row): StatedRecord {
@@ -167,10 +195,7 @@ function lookUp(row: Row, path: string, used: Set<string>): Json | undefined {
     used.add(path);
     return Object.hasOwn(row, path) ? row[path] : undefined;
   }
-  const steps = path
-    .slice(1)
-    .split('/')
-    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const steps = stepsOf(path);
   if (steps[0] !== undefined) used.add(steps[0]);
   let at: Json | undefined = row as Json;
   for (const step of steps) {

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { mongodbKind, mongodbSourceSchema } from './sources/mongodb.ts';
 import { mysqlKind, mysqlSourceSchema } from './sources/mysql.ts';
+import { fileKind, fileSourceSchema } from './sources/file.ts';
 import { postgresKind, postgresSourceSchema } from './sources/postgres.ts';
 import type { PublicSource, SourceKind } from './sources/kind.ts';
 
-const schemas = [postgresSourceSchema, mysqlSourceSchema, mongodbSourceSchema] as const;
+const schemas = [postgresSourceSchema, mysqlSourceSchema, mongodbSourceSchema, fileSourceSchema] as const;
 
 export const sourceTypes = schemas.map((schema) => schema.shape.type.value);
 
@@ -19,6 +20,7 @@ export type SourceType = SourceOptions['type'];
 /** Every type of source. A type without a line here does not compile. */
 const kinds: { [Type in SourceType]: SourceKind<Extract<SourceOptions, { type: Type }>> } = {
   postgres: postgresKind,
+  file: fileKind,
   mysql: mysqlKind,
   mongodb: mongodbKind,
 };

@@ -1,6 +1,7 @@
 import type { SourceOptions, SourceType } from '#domain/ingestion/source.ts';
 import type { Source, SourceContext } from '../source.ts';
 import { MongodbCatalog } from './mongodb/mongodb-source.ts';
+import { FileReader } from './file/file-source.ts';
 import { MysqlCatalog } from './mysql/mysql-source.ts';
 import { PostgresCatalog } from './postgres/postgres-source.ts';
 
@@ -11,6 +12,7 @@ type Openers = {
 /** Every type of source, and what reads it. A type without a reader does not compile. */
 const openers: Openers = {
   postgres: (options, context) => new PostgresCatalog(options, context),
+  file: (options, context) => new FileReader(options, context),
   mysql: (options, context) => new MysqlCatalog(options, context),
   mongodb: (options, context) => new MongodbCatalog(options, context),
 };
