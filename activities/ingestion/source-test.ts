@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { LilyError } from '#domain/errors.ts';
 import {
   savedSourceContext,
@@ -32,7 +33,9 @@ export function sourceTestActivities(deps: SourceTestDeps) {
       if (saved === undefined) return { ok: false, reason: 'The source is no longer saved.', latencyMs: 0 };
       const sealed = deps.secretBox.open(saved.sealed_source, savedSourceContext(tenantId, savedSourceId));
       const { objects, allowPrivateSources: allowPrivate } = deps;
-      const source = openSource(sourceSchema.parse(JSON.parse(sealed)), { tenantId, objects, allowPrivate });
+      // What a test fetches is for this test only.
+      const context = { tenantId, runId: `test:${randomUUID()}`, objects, allowPrivate };
+      const source = openSource(sourceSchema.parse(JSON.parse(sealed)), context);
       const startedAt = performance.now();
       const latency = (): number => Math.round(performance.now() - startedAt);
       try {
