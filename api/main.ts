@@ -10,6 +10,8 @@ import { connectMongo } from '#platform/mongo/client.ts';
 import { entities } from '#platform/mongo/entities.ts';
 import { idempotencyKeys } from '#platform/mongo/idempotency.ts';
 import { integrations } from '#platform/mongo/integrations.ts';
+import { lineageNodes } from '#platform/mongo/lineage-nodes.ts';
+import { lineageRuns } from '#platform/mongo/lineage-runs.ts';
 import { records } from '#platform/mongo/records.ts';
 import { webhookEndpoints } from '#platform/mongo/webhook-endpoints.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
@@ -30,6 +32,8 @@ import { ingestionDescription } from './ingestion/openapi.ts';
 import { ingestionRouters } from './ingestion/index.ts';
 import { integrationsDescription } from './integrations/openapi.ts';
 import { integrationRouter } from './integrations/router.ts';
+import { openLineageDescription } from './openlineage/openapi.ts';
+import { openLineageRouter } from './openlineage/router.ts';
 import { dependencyProbes } from './operations/probes.ts';
 import { readinessCheck } from './operations/readiness.ts';
 import { NotificationFeed } from './realtime/feed.ts';
@@ -98,6 +102,15 @@ async function start(): Promise<void> {
     intake: door,
     idempotency,
     domains: [
+      {
+        router: openLineageRouter({
+          signedIn,
+          intake: door,
+          nodes: lineageNodes(mongo.db),
+          runs: lineageRuns(mongo.db),
+        }),
+        description: openLineageDescription,
+      },
       { router: apiKeyRouter({ signedIn, apiKeys: keys }), description: apiKeyDescription },
       {
         router: ingestionRouters({ config, db: mongo.db, temporal, signedIn, idempotency }),

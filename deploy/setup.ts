@@ -7,6 +7,8 @@ import { connectMongo } from '#platform/mongo/client.ts';
 import { ensurePipelineIndexes } from '#platform/mongo/collections.ts';
 import { ensureIdempotencyIndexes } from '#platform/mongo/idempotency.ts';
 import { ensureIntegrationIndexes } from '#platform/mongo/integrations.ts';
+import { ensureLineageNodeIndexes } from '#platform/mongo/lineage-nodes.ts';
+import { ensureLineageRunIndexes } from '#platform/mongo/lineage-runs.ts';
 import { ensureRuleSetIndexes } from '#platform/mongo/rule-sets.ts';
 import { ensureRunIndexes } from '#platform/mongo/runs.ts';
 import { ensureObjectIndexes } from '#platform/objects/object-store.ts';
@@ -29,6 +31,8 @@ try {
     ensureTopics(createKafka(config.kafka, 'lily-setup', logger), config.kafka),
     ensurePipelineIndexes(db),
     ensureApiKeyIndexes(db),
+    ensureLineageRunIndexes(db),
+    ensureLineageNodeIndexes(db),
     ensureIdempotencyIndexes(db),
     ensureRuleSetIndexes(db),
     ensureRunIndexes(db),

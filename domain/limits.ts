@@ -35,6 +35,21 @@ export const limits = {
   idempotencyHours: 24,
   /** Longest wait that `Prefer: wait=N` is honoured for, in seconds; larger values are lowered to it. */
   waitSeconds: 60,
+  /** Bytes of one OpenLineage event, unpacked. */
+  lineageEventBytes: 4 * 1024 * 1024,
+  /** Events in one `POST /api/v1/lineage/batch`. */
+  lineageEventsPerRequest: 1_000,
+  /** Inputs, and outputs, of one OpenLineage event. */
+  lineageDatasetsPerEvent: 5_000,
+  lineageNamespaceLength: 512,
+  /** Datasets and jobs in one answer of `GET /api/v1/lineage`; the answer says when it was cut. */
+  lineageGraphNodes: 50_000,
+  /** Columns of one dataset that become entities. */
+  columnsPerDataset: 10_000,
+  /** Bytes of one facet as JSON that an entity or a run keeps; the raw event keeps all of it. */
+  facetBytes: 64 * 1024,
+  /** Facets that one entity keeps. */
+  facetsPerEntity: 100,
   lineageDepth: 20,
   /** Nodes in one lineage answer; the answer says when it was cut. */
   lineageNodes: 10_000,

@@ -21,6 +21,8 @@ export const ingestHeaders = {
   receivedAt: 'lily-received-at',
   actor: 'lily-actor',
   door: 'lily-door',
+  /** What the value is, when it is not an `IngestRecord`. */
+  format: 'lily-format',
   /** The API instance that waits for a receipt; absent when nobody waits. */
   replyTo: 'lily-reply-to',
   /** A `RecordFault` as JSON, where the door knows that the record cannot be processed; the body is then what came in. */

@@ -18,6 +18,9 @@ import { connectMongo } from '#platform/mongo/client.ts';
 import { deadLetters } from '#platform/mongo/dead-letters.ts';
 import { entities } from '#platform/mongo/entities.ts';
 import { intakeRanges } from '#platform/mongo/intake-ranges.ts';
+import { lineageNodes } from '#platform/mongo/lineage-nodes.ts';
+import { lineageRuns } from '#platform/mongo/lineage-runs.ts';
+import { openLineageState } from '#platform/mongo/openlineage-state.ts';
 import { rawRecords } from '#platform/mongo/raw-records.ts';
 import { ruleSets } from '#platform/mongo/rule-sets.ts';
 import { runs } from '#platform/mongo/runs.ts';
@@ -80,6 +83,9 @@ const workers = await Promise.all([
         rules: batchRules(stores.rawRecords, rules),
         graph: graphWriter(neo4j),
         producer,
+        openLineage: openLineageState(db),
+        lineageRuns: lineageRuns(db),
+        lineageNodes: lineageNodes(db),
       }),
       ...propagationActivities({ ...stores, lineage: lineage(neo4j), producer }),
     },

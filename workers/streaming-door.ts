@@ -3,7 +3,7 @@ import { tenantIdSchema } from '#domain/assets/record.ts';
 import { typedLabels } from '#domain/search-attributes.ts';
 import { taskQueues } from '#domain/task-queues.ts';
 import { ingestHeaders, topics } from '#domain/topics.ts';
-import { transformWorkflowId, type BatchRef, type Door } from '#domain/transformation/batch.ts';
+import { recordFormat, transformWorkflowId, type BatchRef, type Door } from '#domain/transformation/batch.ts';
 import { parseFaultHeader } from '#domain/transformation/dead-letter.ts';
 import type { BatchHandler, KafkaRecord } from '#platform/kafka/partition-lane.ts';
 import type { GroupCommitProducer } from '#platform/kafka/producer.ts';
@@ -119,6 +119,7 @@ function rawRecord(record: KafkaRecord): NewRawRecord {
   const { headers } = record;
   const received = Date.parse(headers[ingestHeaders.receivedAt] ?? '');
   const replyTo = headers[ingestHeaders.replyTo];
+  const format = recordFormat(headers[ingestHeaders.format]);
   const fault = parseFaultHeader(headers[ingestHeaders.fault] ?? '');
   return {
     recordId: recordIdOf(record),
@@ -128,6 +129,7 @@ function rawRecord(record: KafkaRecord): NewRawRecord {
     door: (headers[ingestHeaders.door] ?? 'stream') as Door,
     actor: headers[ingestHeaders.actor] ?? '',
     body: record.value.toString(),
+    ...(format !== undefined && { format }),
     ...(replyTo !== undefined && { replyTo }),
     ...(fault !== undefined && { fault }),
   };

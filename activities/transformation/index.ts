@@ -4,10 +4,13 @@ import { entityKey, topics } from '#domain/topics.ts';
 import { noCounts, transformWorkflowId, type BatchCounts, type BatchRef } from '#domain/transformation/batch.ts';
 import type { GroupCommitProducer } from '#platform/kafka/producer.ts';
 import type { DeadLetters } from '#platform/mongo/dead-letters.ts';
+import type { RawRecordDoc } from '#platform/mongo/collections.ts';
 import type { RawRecords } from '#platform/mongo/raw-records.ts';
 import type { GraphWriter } from '#platform/neo4j/graph-writer.ts';
 import { graphEntities } from './graph-entities.ts';
-import { prepare, type PreparedRecord } from './prepare.ts';
+import { expandEvents, type ExpansionDeps } from './openlineage/expand.ts';
+import { settleLineage, type SettleDeps } from './openlineage/settle.ts';
+import { normalise, parse, withRules, type PreparedRecord, type Stated } from './prepare.ts';
 import type { BatchRules } from './rules/batch-rules.ts';
 import { receiptsFor } from './receipts.ts';
 import { storeVersions, type StoreDeps } from './store-versions.ts';
@@ -21,6 +24,9 @@ export interface TransformationDeps {
   rules: BatchRules;
   graph: Pick<GraphWriter, 'link'>;
   producer: Pick<GroupCommitProducer, 'send'>;
+  openLineage: ExpansionDeps['openLineage'] & SettleDeps['openLineage'];
+  lineageRuns: ExpansionDeps['lineageRuns'];
+  lineageNodes: SettleDeps['lineageNodes'];
 }
 
 export type TransformationActivities = ReturnType<typeof transformationActivities>;
@@ -35,17 +41,37 @@ export function transformationActivities(deps: TransformationDeps) {
   async function workOn(ref: BatchRef): Promise<BatchWork> {
     const known = workspace.get(ref.batchId);
     if (known !== undefined) return known;
-    const work: BatchWork = { records: [], letters: [], waiting: [], read: 0 };
+    const work: BatchWork = { records: [], letters: [], waiting: [], read: 0, lineage: noLineage };
     const [raws, rules] = await Promise.all([deps.rawRecords.load(ref), deps.rules(ref)]);
+    const stated: Stated[] = [];
+    const events: RawRecordDoc[] = [];
     for (const raw of raws) {
-      const prepared = prepare(raw, rules);
-      if (prepared.ok) work.records.push(prepared.record);
-      else work.letters.push(prepared.letter);
+      if (raw.format === 'openlineage') events.push(raw);
+      else {
+        const parsed = parse(raw);
+        if (parsed.ok) stated.push({ origin: raw, record: parsed.record });
+        else work.letters.push(parsed.letter);
+      }
       if (raw.reply_to !== undefined) {
         work.waiting.push({ recordId: raw._id, entityId: raw.entity_id, replyTo: raw.reply_to });
       }
       work.read += 1;
     }
+    if (events.length > 0) {
+      const { records, letters, ...lineage } = await expandEvents(deps, ref, events);
+      work.lineage = lineage;
+      stated.push(...records);
+      work.letters.push(...letters);
+    }
+    for (const { origin, record } of stated) {
+      const ruled = withRules(origin, record, rules);
+      if (ruled.ok) work.records.push(normalise(origin, ruled.record));
+      // An event states many entities: a rule that drops one of them does not refuse the event.
+      else if (origin.format === undefined || ruled.letter.reason !== 'dropped-by-rule')
+        work.letters.push(ruled.letter);
+    }
+    // Of one event several records may have failed: it is refused once.
+    work.letters = [...new Map(work.letters.map((letter) => [letter.record_id, letter])).values()];
     workspace.set(ref.batchId, work);
     return work;
   }
@@ -69,6 +95,7 @@ export function transformationActivities(deps: TransformationDeps) {
       const open = await withoutRefused(deps, ref, work.records);
       const { versions, letters } = await storeVersions(deps, ref, open);
       work.versions = versions;
+      await settleLineage(deps, ref, versions, work.lineage);
       const count = (change: EntityVersion['change']): number =>
         versions.filter((version) => version.change === change).length;
       const rejected = work.letters.length + letters + (work.records.length - open.length);
@@ -79,7 +106,7 @@ export function transformationActivities(deps: TransformationDeps) {
         updated: count('updated'),
         deleted: count('deleted'),
         rejected,
-        unchanged: work.read - versions.length - rejected,
+        unchanged: work.read - new Set(versions.map((version) => version.record_id)).size - rejected,
       };
     },
 
@@ -124,6 +151,8 @@ export function transformationActivities(deps: TransformationDeps) {
     },
   };
 }
+
+const noLineage: BatchWork['lineage'] = { applied: [], latestRuns: new Map() };
 
 /** Without the records whose `If-Match` an earlier attempt refused: refused once is refused for good. */
 async function withoutRefused(

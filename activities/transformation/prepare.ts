@@ -13,6 +13,12 @@ export type Origin = Pick<
   '_id' | 'tenant_id' | 'batch_id' | 'received_at' | 'actor' | 'door' | 'repeats' | 'expected_version'
 >;
 
+/** A record as it was stated, and where. */
+export interface Stated {
+  origin: RawRecordDoc;
+  record: IngestRecord;
+}
+
 /** A record that is valid, normalised and ready to be compared with what is stored. */
 export interface PreparedRecord {
   tenantId: string;

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { EntityVersion } from '#domain/assets/entity.ts';
 import type { DeadLetter } from '#domain/transformation/dead-letter.ts';
+import type { Expansion } from './openlineage/expand.ts';
 import type { PreparedRecord } from './prepare.ts';
 import type { WaitingRecord } from './receipts.ts';
 
@@ -12,6 +13,8 @@ export interface BatchWork {
   /** Records that cannot be processed. */
   letters: DeadLetter[];
   waiting: WaitingRecord[];
+  /** What OpenLineage events come to beside records. */
+  lineage: Pick<Expansion, 'applied' | 'latestRuns'>;
   /** Set by the store step. */
   versions?: EntityVersion[];
 }

@@ -1,6 +1,6 @@
 import type { Principal } from '#domain/access/principal.ts';
 import { entityKey, ingestHeaders, topics, type Topic } from '#domain/topics.ts';
-import type { Door, Receipt } from '#domain/transformation/batch.ts';
+import type { Door, Receipt, RecordFormat } from '#domain/transformation/batch.ts';
 import { faultHeader, type RecordFault } from '#domain/transformation/dead-letter.ts';
 import { inTime } from '../http/outage.ts';
 import type { PreparedRecord } from './prepared-record.ts';
@@ -23,6 +23,8 @@ export interface IntakeOptions {
   waitSeconds?: number | undefined;
   /** Where the records came in; `rest` without it. */
   door?: Door;
+  /** What the values are, when they are not `IngestRecord`s. */
+  format?: RecordFormat;
 }
 
 export interface Intake {
@@ -41,7 +43,7 @@ export interface Intake {
 /** The REST side of the streaming door. `instanceId` is where receipts find back to. */
 export function intake(sender: RecordSender, receipts: ReceiptBoard, instanceId: string): Intake {
   return {
-    async submit(principal, records, { waitSeconds, door = 'rest' } = {}) {
+    async submit(principal, records, { waitSeconds, door = 'rest', format } = {}) {
       const waits = waitSeconds !== undefined;
       const expected = waits ? records.map(({ recordId }) => receipts.expect(recordId, waitSeconds * 1_000)) : [];
       const receivedAt = new Date().toISOString();
@@ -54,6 +56,7 @@ export function intake(sender: RecordSender, receipts: ReceiptBoard, instanceId:
           [ingestHeaders.receivedAt]: receivedAt,
           [ingestHeaders.actor]: principal.userId,
           [ingestHeaders.door]: door,
+          ...(format === undefined ? {} : { [ingestHeaders.format]: format }),
           ...(record.fault === undefined ? {} : { [ingestHeaders.fault]: faultHeader(record.fault) }),
           ...(waits ? { [ingestHeaders.replyTo]: instanceId } : {}),
         },

@@ -6,6 +6,20 @@ import { rawBody } from './raw-body.ts';
 
 /** Reads a request's JSON body into `request.body`, strictly; see {@link parseJsonText}. */
 export function jsonBody(maxBytes: number = limits.requestBytes): RequestHandler[] {
+  const parse: RequestHandler = (request, _response, next) => {
+    request.body = parseJsonText(bytesOf(request));
+    next();
+  };
+  return [...jsonBytes(maxBytes), parse];
+}
+
+/** The bytes that {@link jsonBytes} has read. */
+export function bytesOf(request: Request): Buffer {
+  return request.body as Buffer;
+}
+
+/** Reads a body that is said to be JSON, as bytes; a packed one is unpacked. `maxBytes` holds for what is unpacked. */
+export function jsonBytes(maxBytes: number): RequestHandler[] {
   return [
     (request, _response, next) => {
       requireJson(request);
@@ -14,10 +28,6 @@ export function jsonBody(maxBytes: number = limits.requestBytes): RequestHandler
       next();
     },
     rawBody(maxBytes),
-    (request, _response, next) => {
-      request.body = parseJsonText(request.body as Buffer);
-      next();
-    },
   ];
 }
 

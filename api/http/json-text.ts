@@ -13,14 +13,24 @@ export const maxJsonDepth = 48;
  * string without an exact form.
  */
 export function parseJsonText(bytes: Uint8Array): unknown {
-  const text = decode(bytes);
-  checkDepth(bytes);
-  const value = parse(text);
+  const { text, value } = readJsonText(bytes);
   if (mayHoldOddities(text)) {
     checkOddities(value);
     checkNumbers(text);
   }
   return value;
+}
+
+/**
+ * Reads a JSON body whose text is kept beside the value, so that nothing is lost where JavaScript cannot keep it exactly.
+ *
+ * @throws LilyError `malformed-json`, with the position, when it is not JSON in UTF-8.
+ * @throws InvalidInput when it is nested too deep.
+ */
+export function readJsonText(bytes: Uint8Array): { text: string; value: unknown } {
+  const text = decode(bytes);
+  checkDepth(bytes);
+  return { text, value: parse(text) };
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

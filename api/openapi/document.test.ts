@@ -5,11 +5,13 @@ import { apiKeyDescription } from '../access/api-keys/openapi.ts';
 import { ingestionDescription } from '../ingestion/openapi.ts';
 import { integrationsDescription } from '../integrations/openapi.ts';
 import { webhookDescription } from '../webhooks/openapi.ts';
+import { openLineageDescription } from '../openlineage/openapi.ts';
 import { openApiDocument } from './document.ts';
 
 type Node = Record<string, unknown>;
 
 const document = openApiDocument(
+  openLineageDescription,
   ingestionDescription,
   apiKeyDescription,
   integrationsDescription,

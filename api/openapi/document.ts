@@ -37,6 +37,7 @@ export function openApiDocument(...more: Description[]): JsonSchema {
     tags: [
       { name: 'assets', description: 'Entities, their history and lineage' },
       { name: 'ingestion', description: 'Runs that read a source' },
+      { name: 'lineage', description: 'OpenLineage in, and lineage as clients of Marquez expect it' },
       { name: 'access', description: 'Who may do what' },
       { name: 'incidents', description: 'What is wrong, and who sees to it' },
       { name: 'integrations', description: 'Which foreign systems may speak to Lily' },

@@ -20,13 +20,13 @@ export function checkAttributes(value: Carrier, context: z.RefinementCtx): void 
   }
 }
 
-interface Fault {
+export interface Fault {
   path: string[];
   message: string;
 }
 
 /** Walks without recursion, so that a deeply nested body is a clear answer and not a stack overflow. */
-function findFault(root: unknown): Fault | undefined {
+export function findFault(root: unknown): Fault | undefined {
   const stack: { value: unknown; depth: number; path: string[] }[] = [{ value: root, depth: 1, path: [] }];
   let nodes = 0;
   for (let item = stack.pop(); item !== undefined; item = stack.pop()) {

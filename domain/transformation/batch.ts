@@ -2,6 +2,13 @@
 export const doors = ['rest', 'run', 'stream', 'webhook', 'socket', 'topic', 'openlineage', 'replay'] as const;
 export type Door = (typeof doors)[number];
 
+/** What a record's body is, when it is not an `IngestRecord`: an OpenLineage event, as it was sent. */
+export type RecordFormat = 'openlineage';
+
+export function recordFormat(text: string | undefined): RecordFormat | undefined {
+  return text === 'openlineage' ? text : undefined;
+}
+
 /**
  * Names a batch of raw records of one tenant that wait in MongoDB. Workflows pass this reference on, never the bodies.
  */
@@ -13,7 +20,10 @@ export interface BatchRef {
   source: string;
 }
 
-/** What became of a batch's records. `created + updated + deleted + unchanged + rejected` is the number read. */
+/**
+ * What became of a batch's records. `created`, `updated` and `deleted` count entities, `unchanged` and `rejected` records. Where
+ * each record states one entity, the sum is the number read; an OpenLineage event may change many entities.
+ */
 export interface BatchCounts {
   read: number;
   created: number;

@@ -1,6 +1,6 @@
 import type { Collection, Db } from 'mongodb';
 import type { Entity, EntityVersion } from '#domain/assets/entity.ts';
-import type { BatchCounts, Door } from '#domain/transformation/batch.ts';
+import type { BatchCounts, Door, RecordFormat } from '#domain/transformation/batch.ts';
 import type { DeadLetter, RecordFault } from '#domain/transformation/dead-letter.ts';
 
 /** A record as it arrived, kept before anything is done to it. `_id` is the record id, so it lands once however often it is delivered. */
@@ -15,6 +15,8 @@ export interface RawRecordDoc {
   door: Door;
   actor: string;
   body: string;
+  /** What the body is, when it is not an `IngestRecord`. */
+  format?: RecordFormat;
   /** Why it cannot be processed, when the door knows that already: it becomes a dead letter. */
   fault?: RecordFault;
   /** The API instance that waits for this record's receipt. */

@@ -1,5 +1,11 @@
 import { MongoBulkWriteError, type Db } from 'mongodb';
-import { noCounts, type BatchCounts, type BatchRef, type Door } from '#domain/transformation/batch.ts';
+import {
+  noCounts,
+  type BatchCounts,
+  type BatchRef,
+  type Door,
+  type RecordFormat,
+} from '#domain/transformation/batch.ts';
 import type { RecordFault } from '#domain/transformation/dead-letter.ts';
 import { collections, type RawRecordDoc } from './collections.ts';
 import { ruleSets } from './rule-sets.ts';
@@ -16,6 +22,8 @@ export interface NewRawRecord {
   actor: string;
   /** JSON of an `IngestRecord`, as it arrived. */
   body: string;
+  /** What the body is, when it is something else. */
+  format?: RecordFormat;
   /** Why it cannot be processed, when the door knows that already. */
   fault?: RecordFault;
   replyTo?: string;
@@ -69,6 +77,7 @@ export function rawRecords(db: Db) {
           actor: record.actor,
           body: record.body,
         };
+        if (record.format !== undefined) document.format = record.format;
         if (record.fault !== undefined) document.fault = record.fault;
         if (record.replyTo !== undefined) document.reply_to = record.replyTo;
         if (record.repeats !== undefined) document.repeats = record.repeats;

@@ -3,6 +3,7 @@ import type {
   BulkWriteOptions,
   BulkWriteResult,
   Collection,
+  Document,
   Filter,
   FindCursor,
   FindOptions,
@@ -98,5 +99,12 @@ export class TenantCollection<Doc extends Owned> {
 }
 
 export type TenantOperation<Doc> =
-  | { updateOne: { filter: Filter<Doc>; update: UpdateFilter<Doc>; upsert?: boolean } }
+  | {
+      updateOne: {
+        filter: Filter<Doc>;
+        /** Operators, or the stages of a pipeline. */
+        update: UpdateFilter<Doc> | Document[];
+        upsert?: boolean;
+      };
+    }
   | { replaceOne: { filter: Filter<Doc>; replacement: Doc; upsert?: boolean } };

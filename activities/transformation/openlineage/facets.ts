@@ -1,0 +1,52 @@
+import { hash } from 'node:crypto';
+import { findFault } from '#domain/assets/attribute-limits.ts';
+import type { Json } from '#domain/assets/entity.ts';
+import { limits } from '#domain/limits.ts';
+import type { Facets } from '#domain/openlineage/event.ts';
+
+/** A facet as it was stated last, and the digest of its body. `body` is null where it was taken back. */
+export interface StatedFacet {
+  name: string;
+  body: Record<string, unknown> | null;
+  digest: string;
+}
+
+/** A facet with its digest. */
+export function stated(name: string, body: Facets[string]): StatedFacet {
+  const gone = body === null || body['_deleted'] === true;
+  return { name, body: gone ? null : body, digest: gone ? '-' : hash('sha1', JSON.stringify(body), 'base64url') };
+}
+
+/** How a facet that was applied is remembered. */
+export function memoOf({ name, digest }: StatedFacet): string {
+  return `${digest} ${name}`;
+}
+
+/** The memos after facets were stated on top of those that were known. */
+export function memosAfter(known: readonly string[], facets: readonly StatedFacet[]): string[] {
+  const byName = new Map(known.map((memo) => [memo.slice(memo.indexOf(' ') + 1), memo]));
+  for (const facet of facets) byName.set(facet.name, memoOf(facet));
+  return [...byName.values()].slice(-limits.facetsPerEntity);
+}
+
+/** Facets as an entity or a run may keep them: what is too large, or could not be stored, is said to be left out. */
+export function keptFacets(facets: Facets | null | undefined): Facets {
+  return Object.fromEntries(
+    Object.entries(facets ?? {})
+      .filter(([name]) => isKeepable(name))
+      .map(([name, body]) => [name, body === null ? null : keptBody(body)]),
+  );
+}
+
+/** The body of a facet as it may be kept. */
+export function keptBody(body: Record<string, unknown>): { [key: string]: Json } {
+  const bytes = JSON.stringify(body).length;
+  if (bytes > limits.facetBytes) return { _omitted: `has ${bytes} characters; the event has all of it` };
+  const fault = findFault(body);
+  if (fault !== undefined) return { _omitted: `${fault.message}; the event has all of it` };
+  return body as { [key: string]: Json };
+}
+
+export function isKeepable(name: string): boolean {
+  return name.length <= limits.tagLength && name !== '__proto__' && !name.includes('\u0000');
+}

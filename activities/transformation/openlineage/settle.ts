@@ -1,0 +1,44 @@
+import type { EntityVersion } from '#domain/assets/entity.ts';
+import { lineageTypes } from '#domain/openlineage/names.ts';
+import type { BatchRef } from '#domain/transformation/batch.ts';
+import type { LineageNodes } from '#platform/mongo/lineage-nodes.ts';
+import type { OpenLineageState } from '#platform/mongo/openlineage-state.ts';
+import type { Expansion } from './expand.ts';
+import { nodeView } from './node-view.ts';
+
+export interface SettleDeps {
+  openLineage: Pick<OpenLineageState, 'settle' | 'forget'>;
+  lineageNodes: Pick<LineageNodes, 'put' | 'noteRuns'>;
+}
+
+/** Brings what is kept for readers and writers of lineage in line with the versions that a batch, of any door, has made. */
+export async function settleLineage(
+  deps: SettleDeps,
+  { tenantId, batchId }: BatchRef,
+  versions: readonly EntityVersion[],
+  { applied, latestRuns }: Pick<Expansion, 'applied' | 'latestRuns'>,
+): Promise<void> {
+  const newest = new Map(versions.map((version) => [version.entity_id, version]));
+  const nodes = [...newest.values()].flatMap((version) => nodeView(version) ?? []);
+  await deps.lineageNodes.put(tenantId, nodes);
+  await Promise.all([
+    deps.lineageNodes.noteRuns(tenantId, latestRuns),
+    deps.openLineage.settle(tenantId, batchId, applied),
+  ]);
+  await deps.openLineage.forget(tenantId, deletedByOthers(newest, applied));
+}
+
+/**
+ * What somebody deleted that events may bring back: the next one has to state it anew. A column that went because its schema
+ * lost it is no such case; its dataset is among what this batch applied.
+ */
+function deletedByOthers(newest: ReadonlyMap<string, EntityVersion>, applied: Expansion['applied']): string[] {
+  const own = new Set(applied.map(({ entityId }) => entityId));
+  return [...newest.values()]
+    .filter(({ change }) => change === 'deleted')
+    .flatMap(({ entity_type: type, entity_id: id, parent }) => {
+      if (type === lineageTypes.dataset || type === lineageTypes.job) return [id];
+      return type === lineageTypes.column && parent !== undefined ? [parent.metadata_id] : [];
+    })
+    .filter((id) => !own.has(id));
+}
