@@ -128,4 +128,10 @@ export const limits = {
   ruleOutputBytes: 16 * 1024,
   /** Work that all rules together may do on one record; a unit is about ten nanoseconds. See docs/rules.md. */
   ruleUnitsPerRecord: 500_000,
+  /** Bytes of one member of an artifact of dbt: a model with its code and columns. */
+  dbtEntryBytes: 4 * 1024 * 1024,
+  /** Nodes in one manifest of dbt, and entries in each artifact beside it. */
+  dbtNodes: 500_000,
+  /** Characters of a manifest that are read for one page. */
+  dbtPageBytes: 8 * 1024 * 1024,
 } as const;

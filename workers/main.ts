@@ -31,6 +31,7 @@ import { graphWriter } from '#platform/neo4j/graph-writer.ts';
 import { lineage } from '#platform/neo4j/lineage.ts';
 import { objectStore } from '#platform/objects/object-store.ts';
 import { ruleCompiler } from '#platform/rule-compiler.ts';
+import { incidentReports } from '#platform/temporal/incidents.ts';
 import { sdkLogger } from '#platform/temporal/sdk-logger.ts';
 import { workflowState } from '#platform/temporal/workflow-state.ts';
 import { secretBox } from '#platform/secret-box.ts';
@@ -94,7 +95,7 @@ const workers = await Promise.all([
     ...common,
     taskQueue: taskQueues.ingestion,
     activities: {
-      ...ingestionActivities({ ...stores, ...sourceAccess }),
+      ...ingestionActivities({ ...stores, ...sourceAccess, incidents: incidentReports(temporal) }),
       ...sourceTestActivities({ sources: sources(db), ...sourceAccess }),
       ...scheduledRunActivities({
         runs: stores.runs,

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { IngestRecord } from '#domain/assets/record.ts';
+import type { IncidentReport } from '#domain/incidents/incident.ts';
 import { LilyError } from '#domain/errors.ts';
 import {
   deletionLabel,
@@ -29,6 +30,7 @@ export interface IngestionDeps {
   entities: Pick<Entities, 'idsOfSource'>;
   secretBox: Pick<SecretBox, 'open'>;
   objects: SourceContext['objects'];
+  incidents: { report(tenantId: string, report: IncidentReport): Promise<unknown> };
   /** Whether sources may be at loopback and private addresses. */
   allowPrivateSources: boolean;
 }
@@ -53,6 +55,9 @@ export interface DeletionRequest {
 export type IngestionActivities = ReturnType<typeof ingestionActivities>;
 
 const heartbeatMs = 3_000;
+
+/** Reports of incidents that are on their way at once. */
+const reportsAtOnce = 16;
 
 /** The steps of `ingestSource`. Each can be done twice, or half and then again, and lands the same records once. */
 export function ingestionActivities(deps: IngestionDeps) {
@@ -145,6 +150,25 @@ export function ingestionActivities(deps: IngestionDeps) {
           }
           await flush();
           return { pages: Math.max(pages, progress.pages), records };
+        }),
+      );
+    },
+
+    /** Reports what the source found wrong, and what is well again. Answers how many reports that are. */
+    async reportFindings(run: RunRef): Promise<number> {
+      return asActivity(() =>
+        withSource(run, async (source) => {
+          let reports = 0;
+          let underWay: Promise<unknown>[] = [];
+          for await (const report of source.findings?.() ?? []) {
+            underWay.push(deps.incidents.report(run.tenantId, report));
+            reports += 1;
+            if (underWay.length < reportsAtOnce) continue;
+            await Promise.all(underWay);
+            underWay = [];
+          }
+          await Promise.all(underWay);
+          return reports;
         }),
       );
     },

@@ -1,4 +1,5 @@
 import type { StatedRecord } from '#domain/assets/record.ts';
+import type { IncidentReport } from '#domain/incidents/incident.ts';
 import type { SourceProgress } from '#domain/ingestion/run.ts';
 import type { ObjectStore } from '#platform/objects/object-store.ts';
 
@@ -49,6 +50,11 @@ export interface Source {
    * A source that only shows what its user may see, or that samples, asks for the entity by its name before it says so.
    */
   covers(entity: { entity_type: string; qualified_name: string }): boolean | Promise<boolean>;
+  /**
+   * What the source itself found wrong or well again, for a source of which `typesWithFindings` says that it has any. Asked for
+   * after everything that was read has been applied; reading it twice gives the same reports.
+   */
+  findings?(): AsyncIterable<IncidentReport>;
   close(): Promise<void>;
 }
 

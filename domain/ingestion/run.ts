@@ -24,6 +24,9 @@ export const retriableStates = ['failed', 'cancelled', 'degraded'] as const sati
 export const runTriggers = ['request', 'schedule', 'backfill', 'manual'] as const;
 export type RunTrigger = (typeof runTriggers)[number];
 
+/** Types of source that find faults of their own, as tests do; they are reported as incidents. */
+export const typesWithFindings: readonly string[] = ['dbt'];
+
 /** How far a source has been read, in a unit of its own: `done` of `total`. */
 export interface SourceProgress {
   done: number;

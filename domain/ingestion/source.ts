@@ -1,11 +1,18 @@
 import { z } from 'zod';
 import { mongodbKind, mongodbSourceSchema } from './sources/mongodb.ts';
+import { dbtKind, dbtSourceSchema } from './sources/dbt.ts';
 import { mysqlKind, mysqlSourceSchema } from './sources/mysql.ts';
 import { fileKind, fileSourceSchema } from './sources/file.ts';
 import { postgresKind, postgresSourceSchema } from './sources/postgres.ts';
 import type { PublicSource, SourceKind } from './sources/kind.ts';
 
-const schemas = [postgresSourceSchema, mysqlSourceSchema, mongodbSourceSchema, fileSourceSchema] as const;
+const schemas = [
+  postgresSourceSchema,
+  mysqlSourceSchema,
+  mongodbSourceSchema,
+  fileSourceSchema,
+  dbtSourceSchema,
+] as const;
 
 export const sourceTypes = schemas.map((schema) => schema.shape.type.value);
 
@@ -23,6 +30,7 @@ const kinds: { [Type in SourceType]: SourceKind<Extract<SourceOptions, { type: T
   file: fileKind,
   mysql: mysqlKind,
   mongodb: mongodbKind,
+  dbt: dbtKind,
 };
 
 function kindOf(source: SourceOptions): SourceKind<SourceOptions> {

@@ -71,6 +71,9 @@ export function fakeIngestion(source: FakeSource) {
       seen.deletions.push(request);
       return source.deletions ?? { pages: 0, records: 0 };
     },
+    async reportFindings() {
+      return 0;
+    },
     async saveProgress(_run, report) {
       seen.reports.push(report);
     },

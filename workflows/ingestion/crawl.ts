@@ -11,6 +11,7 @@ import {
   deletionLabel,
   runBatchId,
   runRefOf,
+  typesWithFindings,
   type IngestSourceRequest,
   type RunRef,
   type LandedPage,
@@ -67,7 +68,10 @@ export class Crawl {
       if (fingerprint !== before) {
         if (passesLeft === 0) return degraded('The source changed each time that it was read; nothing was deleted.');
         this.#state.beginPass(pass + 1, fingerprint);
-      } else if (gaps.length > 0) {
+        continue;
+      }
+      if (typesWithFindings.includes(this.#request.sourceType)) await this.#reportFindings();
+      if (gaps.length > 0) {
         return degraded(
           incompleteReason(
             gaps.flatMap(({ reasons }) => reasons),
@@ -132,6 +136,11 @@ export class Crawl {
         report: this.#state.report(),
       }),
     );
+  }
+
+  async #reportFindings(): Promise<void> {
+    this.#state.doing('Reporting what the source found wrong');
+    await this.#patiently(() => slowSteps.reportFindings(this.#run));
   }
 
   async #landDeletions(): Promise<void> {

@@ -2,6 +2,7 @@ import type { SourceOptions, SourceType } from '#domain/ingestion/source.ts';
 import type { Source, SourceContext } from '../source.ts';
 import { MongodbCatalog } from './mongodb/mongodb-source.ts';
 import { FileReader } from './file/file-source.ts';
+import { DbtArtifacts } from './dbt/dbt-source.ts';
 import { MysqlCatalog } from './mysql/mysql-source.ts';
 import { PostgresCatalog } from './postgres/postgres-source.ts';
 
@@ -15,6 +16,7 @@ const openers: Openers = {
   file: (options, context) => new FileReader(options, context),
   mysql: (options, context) => new MysqlCatalog(options, context),
   mongodb: (options, context) => new MongodbCatalog(options, context),
+  dbt: (options, context) => new DbtArtifacts(options, context),
 };
 
 /** Makes the reader of a source. Nothing is connected before the first question. */
