@@ -3,6 +3,7 @@ import { mongodbKind, mongodbSourceSchema } from './sources/mongodb.ts';
 import { dbtKind, dbtSourceSchema } from './sources/dbt.ts';
 import { mysqlKind, mysqlSourceSchema } from './sources/mysql.ts';
 import { fileKind, fileSourceSchema } from './sources/file.ts';
+import { neo4jKind, neo4jSourceSchema } from './sources/neo4j.ts';
 import { postgresKind, postgresSourceSchema } from './sources/postgres.ts';
 import type { PublicSource, SourceKind } from './sources/kind.ts';
 
@@ -10,6 +11,7 @@ const schemas = [
   postgresSourceSchema,
   mysqlSourceSchema,
   mongodbSourceSchema,
+  neo4jSourceSchema,
   fileSourceSchema,
   dbtSourceSchema,
 ] as const;
@@ -31,6 +33,7 @@ const kinds: { [Type in SourceType]: SourceKind<Extract<SourceOptions, { type: T
   mysql: mysqlKind,
   mongodb: mongodbKind,
   dbt: dbtKind,
+  neo4j: neo4jKind,
 };
 
 function kindOf(source: SourceOptions): SourceKind<SourceOptions> {

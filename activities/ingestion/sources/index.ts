@@ -4,6 +4,7 @@ import { MongodbCatalog } from './mongodb/mongodb-source.ts';
 import { FileReader } from './file/file-source.ts';
 import { DbtArtifacts } from './dbt/dbt-source.ts';
 import { MysqlCatalog } from './mysql/mysql-source.ts';
+import { Neo4jCatalog } from './neo4j/neo4j-source.ts';
 import { PostgresCatalog } from './postgres/postgres-source.ts';
 
 type Openers = {
@@ -17,6 +18,7 @@ const openers: Openers = {
   mysql: (options, context) => new MysqlCatalog(options, context),
   mongodb: (options, context) => new MongodbCatalog(options, context),
   dbt: (options, context) => new DbtArtifacts(options, context),
+  neo4j: (options, context) => new Neo4jCatalog(options, context),
 };
 
 /** Makes the reader of a source. Nothing is connected before the first question. */

@@ -43,6 +43,7 @@ export async function openMysqlSession(target: MysqlTarget, context: SourceConte
       return rows;
     });
   const refusalOf = async (sql: string): Promise<string | undefined> => {
+    const timer = setTimeout(() => connection.destroy(), statementTimeoutMs);
     try {
       const statement = await connection.prepare(sql);
       await statement.close();
@@ -51,6 +52,8 @@ export async function openMysqlSession(target: MysqlTarget, context: SourceConte
       const refused = error instanceof Error && 'code' in error && 'sqlState' in error;
       if (refused) return String(error.code);
       throw asMysqlError(error, target, meter);
+    } finally {
+      clearTimeout(timer);
     }
   };
   const close = async (): Promise<void> => {
