@@ -12,6 +12,8 @@ export const limits = {
   socketWindowBytes: 8 * 1024 * 1024,
   /** Clients of `/ws/ingest` that a tenant may have on one instance of the API. */
   ingestSocketsPerTenant: 50,
+  /** Kafka topics that one tenant may have followed. */
+  followedTopicsPerTenant: 20,
   /** Secrets of one webhook endpoint that hold at the same time, while they are being rotated. */
   webhookSecrets: 5,
   /** Longest that a replaced secret may go on holding. */

@@ -5,3 +5,4 @@ export { ingestSource } from './ingestion/ingest-source.ts';
 export { testSource } from './ingestion/test-source.ts';
 export { propagateChanges } from './propagation/propagate-changes.ts';
 export { transformBatch } from './transformation/transform-batch.ts';
+export { followTopic } from './streams/follow-topic.ts';
