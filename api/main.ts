@@ -8,6 +8,7 @@ import { createLogger } from '#platform/logger.ts';
 import { apiKeys, type ApiKeys } from '#platform/mongo/api-keys.ts';
 import { connectMongo } from '#platform/mongo/client.ts';
 import { entities } from '#platform/mongo/entities.ts';
+import { followedTopics } from '#platform/mongo/followed-topics.ts';
 import { idempotencyKeys } from '#platform/mongo/idempotency.ts';
 import { integrations } from '#platform/mongo/integrations.ts';
 import { lineageNodes } from '#platform/mongo/lineage-nodes.ts';
@@ -39,6 +40,9 @@ import { readinessCheck } from './operations/readiness.ts';
 import { NotificationFeed } from './realtime/feed.ts';
 import { NotificationServer } from './realtime/server.ts';
 import { IngestServer, ingestPath } from './streams/ingest-server.ts';
+import { topicControl } from './streams/topic-control.ts';
+import { topicDescription } from './streams/topic-openapi.ts';
+import { topicRouter } from './streams/topic-router.ts';
 import { persistently, waitingApp } from './start-up.ts';
 import { webhookDescription } from './webhooks/openapi.ts';
 import { webhookRouter } from './webhooks/router.ts';
@@ -132,6 +136,16 @@ async function start(): Promise<void> {
           intake: door,
         }),
         description: webhookDescription,
+      },
+      {
+        router: topicRouter({
+          signedIn,
+          topics: followedTopics(mongo.db),
+          control: topicControl(temporal),
+          secretBox: secretBox(config.secretKey),
+          allowPrivateSources: config.allowPrivateSources,
+        }),
+        description: topicDescription,
       },
     ],
   });

@@ -5,6 +5,7 @@ import { createLogger } from '#platform/logger.ts';
 import { ensureApiKeyIndexes } from '#platform/mongo/api-keys.ts';
 import { connectMongo } from '#platform/mongo/client.ts';
 import { ensurePipelineIndexes } from '#platform/mongo/collections.ts';
+import { ensureFollowedTopicIndexes } from '#platform/mongo/followed-topics.ts';
 import { ensureIdempotencyIndexes } from '#platform/mongo/idempotency.ts';
 import { ensureIntegrationIndexes } from '#platform/mongo/integrations.ts';
 import { ensureLineageNodeIndexes } from '#platform/mongo/lineage-nodes.ts';
@@ -39,6 +40,7 @@ try {
     ensureIntegrationIndexes(db),
     ensureObjectIndexes(db),
     ensureWebhookIndexes(db),
+    ensureFollowedTopicIndexes(db),
     ensureSourceIndexes(db),
     ensureScheduleIndexes(db),
     ensureGraphConstraints(neo4j),

@@ -5,18 +5,22 @@ import { ingestionActivities } from '#activities/ingestion/index.ts';
 import { scheduledRunActivities } from '#activities/ingestion/scheduled-runs.ts';
 import { sourceTestActivities } from '#activities/ingestion/source-test.ts';
 import { propagationActivities } from '#activities/propagation/index.ts';
+import { topicReaders } from '#activities/streams/open-reader.ts';
+import { streamActivities } from '#activities/streams/index.ts';
 import { transformationActivities } from '#activities/transformation/index.ts';
 import { batchRules, rulesOf } from '#activities/transformation/rules/batch-rules.ts';
 import { taskQueues } from '#domain/task-queues.ts';
 import { topics } from '#domain/topics.ts';
 import { loadConfig } from '#platform/config.ts';
 import { createKafka } from '#platform/kafka/client.ts';
+import { clusterId } from '#platform/kafka/cluster-id.ts';
 import { PartitionConsumer } from '#platform/kafka/partition-consumer.ts';
 import { GroupCommitProducer } from '#platform/kafka/producer.ts';
 import { createLogger } from '#platform/logger.ts';
 import { connectMongo } from '#platform/mongo/client.ts';
 import { deadLetters } from '#platform/mongo/dead-letters.ts';
 import { entities } from '#platform/mongo/entities.ts';
+import { followedTopics } from '#platform/mongo/followed-topics.ts';
 import { intakeRanges } from '#platform/mongo/intake-ranges.ts';
 import { lineageNodes } from '#platform/mongo/lineage-nodes.ts';
 import { lineageRuns } from '#platform/mongo/lineage-runs.ts';
@@ -108,6 +112,20 @@ const workers = await Promise.all([
     },
     // Each crawl holds a connection to its source; a few at once are plenty for one process.
     maxConcurrentActivityTaskExecutions: 20,
+  }),
+  Worker.create({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueue: taskQueues.streams,
+    activities: streamActivities({
+      topics: followedTopics(db),
+      producer,
+      openReader: topicReaders({ ...sourceAccess, allowPrivate: config.allowPrivateSources, logger }),
+      ownClusterId: clusterId(kafka),
+    }),
+    // Each holds what it has fetched, a few MiB. Where there are more topics, they take turns of ten minutes.
+    maxConcurrentActivityTaskExecutions: 50,
+    shutdownGraceTime: '1 second',
   }),
 ]);
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { apiKeyDescription } from '../access/api-keys/openapi.ts';
 import { ingestionDescription } from '../ingestion/openapi.ts';
 import { integrationsDescription } from '../integrations/openapi.ts';
+import { topicDescription } from '../streams/topic-openapi.ts';
 import { webhookDescription } from '../webhooks/openapi.ts';
 import { openLineageDescription } from '../openlineage/openapi.ts';
 import { openApiDocument } from './document.ts';
@@ -16,6 +17,7 @@ const document = openApiDocument(
   apiKeyDescription,
   integrationsDescription,
   webhookDescription,
+  topicDescription,
 ) as Node & {
   paths: Record<string, Record<string, Node>>;
   components: Record<string, Record<string, Node>>;

@@ -20,7 +20,9 @@ export const topicViewSchema = z
     tls: z.boolean(),
     sasl: z.object({ mechanism: z.string(), username: z.string() }).nullable(),
     mapping: mappingSchema.nullable().meta({ description: 'Null for the default one' }),
-    lag: count.meta({ description: 'Messages that the topic held when it was last read, and that are not in Lily yet' }),
+    lag: count.meta({
+      description: 'Messages that the topic held when it was last read, and that are not in Lily yet',
+    }),
     rate: z.number().meta({ description: 'Messages a second, in the last ten seconds' }),
     counts: z.object({
       messages: count,

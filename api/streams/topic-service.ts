@@ -41,9 +41,13 @@ export class TopicService {
     if (known !== undefined) {
       if (known.topic !== wanted.topic || known.from !== wanted.from) {
         const field = known.topic === wanted.topic ? '/from' : '/topic';
-        throw new LilyError('conflict', 'The name stands for another topic or beginning; delete it, or take another name', {
-          field,
-        });
+        throw new LilyError(
+          'conflict',
+          'The name stands for another topic or beginning; delete it, or take another name',
+          {
+            field,
+          },
+        );
       }
       const changed = await inTime('MongoDB', topics.change(tenantId, known._id, this.#settings(known._id, wanted)));
       if (changed === undefined) throw gone();
@@ -81,10 +85,7 @@ export class TopicService {
   async list(tenantId: string): Promise<TopicView[]> {
     const { topics } = this.#deps;
     const found = await inTime('MongoDB', topics.list(tenantId));
-    const partitions = await inTime(
-      'MongoDB',
-      Promise.all(found.map(({ _id }) => topics.partitions(tenantId, _id))),
-    );
+    const partitions = await inTime('MongoDB', Promise.all(found.map(({ _id }) => topics.partitions(tenantId, _id))));
     return found.map((topic, index) => topicView(topic, partitions[index] ?? []));
   }
 
