@@ -67,6 +67,9 @@ describe('what was recorded', () => {
     );
     expect(events(named('backfill-schedule'), 'CHILD_WORKFLOW_EXECUTION_COMPLETED')).toHaveLength(3);
     expect(endOf(named('ingest-source-failed'))).toBe('FAILED');
+    expect(endOf(named('follow-topic-continued.1'))).toBe('CONTINUED_AS_NEW');
+    expect(events(named('follow-topic-changed'), 'ACTIVITY_TASK_CANCELED')).toHaveLength(1);
+    expect(events(named('follow-topic-changed'), 'TIMER_STARTED')).toHaveLength(1);
   });
 
   it.each(all)('$name is small', ({ bytes }) => {

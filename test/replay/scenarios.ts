@@ -24,6 +24,7 @@ import type { ingestSource } from '#workflows/ingestion/ingest-source.ts';
 import type { testSource } from '#workflows/ingestion/test-source.ts';
 import type { propagateChanges } from '#workflows/propagation/propagate-changes.ts';
 import type { transformBatch } from '#workflows/transformation/transform-batch.ts';
+import { streamScenarios } from './stream-scenarios.ts';
 
 const tenantId = 'acme';
 
@@ -57,6 +58,7 @@ export function scenarios(): Scenario[] {
     firing('fire-schedule-skipped', { overlap: 'skip', turns: [held] }),
     firing('fire-schedule-waits', { overlap: 'cancel_other', turns: [held, { outcome: 'full' }, held] }),
     backfilling('backfill-schedule'),
+    ...streamScenarios(),
   ];
 }
 

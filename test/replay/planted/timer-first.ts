@@ -15,3 +15,4 @@ export const transformBatch = late(real.transformBatch);
 export const backfillSchedule = late(real.backfillSchedule);
 export const fireSchedule = late(real.fireSchedule);
 export const testSource = late(real.testSource);
+export const followTopic = late(real.followTopic);
