@@ -12,7 +12,11 @@ export interface Waited {
 }
 
 /** The answer to a write of one entity: 202 while it is on its way, 200 once applied, a problem when it was rejected. */
-export function writeAnswer(submission: Submission, receipt: Receipt | undefined, waited: Waited): Answer {
+export function writeAnswer(
+  submission: Pick<Submission, 'recordId' | 'metadataId'>,
+  receipt: Receipt | undefined,
+  waited: Waited,
+): Answer {
   const headers = {
     Location: `/metadata/${submission.metadataId}`,
     'Lily-Record-Id': submission.recordId,

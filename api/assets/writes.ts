@@ -4,6 +4,7 @@ import type { Entity } from '#domain/assets/entity.ts';
 import { replaceBodySchema, type ReplaceBody, type StatedRecord } from '#domain/assets/record.ts';
 import { LilyError } from '#domain/errors.ts';
 import type { IdempotencyKeys } from '#platform/mongo/idempotency.ts';
+import type { Records } from '#platform/mongo/records.ts';
 import { requireRole } from '../access/sign-in.ts';
 import { sendAnswer, type Answer } from '../http/answer.ts';
 import { matches } from '../http/conditions.ts';
@@ -15,18 +16,20 @@ import { preferredWait } from '../http/prefer.ts';
 import { noQuery } from '../http/query.ts';
 import { writeAnswer, type Waited } from './answers.ts';
 import { batchAnswer, prepareBatch } from './batch-ingest.ts';
+import { earlierWrite } from './earlier-write.ts';
 import type { Intake } from './intake.ts';
 import { checkTenant, prepared, prepareIngest, type PreparedRecord } from './prepared-record.ts';
 import type { AssetReads } from './read-service.ts';
 
 export interface WriteDependencies {
   reads: AssetReads;
+  records: Pick<Records, 'recordStatus'>;
   intake: Intake;
   idempotency: IdempotencyKeys;
 }
 
 /** The handlers of every write of entities: each sends records through Kafka, and answers as the caller prefers. */
-export function assetWrites({ reads, intake, idempotency }: WriteDependencies) {
+export function assetWrites({ reads, records, intake, idempotency }: WriteDependencies) {
   const editor = requireRole('editor');
 
   const submitOne = async (request: Request, response: Response, record: PreparedRecord, ids: RecordIds) => {
@@ -34,6 +37,33 @@ export function assetWrites({ reads, intake, idempotency }: WriteDependencies) {
     const submission = { ...record, recordId: ids(0) };
     const [receipt] = await intake.submit(principalOf(response), [submission], waited);
     return writeAnswer(submission, receipt, waited);
+  };
+
+  /**
+   * Submits the record that `make` prepares from the entity as it is. When that no longer fits, the reason may be this very
+   * write: sent before under the same record id, with an answer that was lost. Then the answer is what became of it.
+   */
+  const unlessSent = async (
+    done: 'updated' | 'deleted',
+    request: Request,
+    response: Response,
+    ids: RecordIds,
+    make: () => Promise<PreparedRecord>,
+  ): Promise<Answer> => {
+    let record: PreparedRecord;
+    try {
+      record = await make();
+    } catch (error) {
+      const unfit = error instanceof LilyError && (error.code === 'not-found' || error.code === 'version-mismatch');
+      if (!unfit) throw error;
+      const waited = waitedOf(request, response);
+      const recordId = ids(0);
+      const sent = { tenantId: principalOf(response).tenantId, recordId, done };
+      const earlier = await earlierWrite(records, sent, waited.waitSeconds);
+      if (earlier === undefined) throw error;
+      return writeAnswer({ recordId, metadataId: earlier.metadataId }, earlier.receipt, waited);
+    }
+    return submitOne(request, response, record, ids);
   };
 
   /** Runs a write once for its key, and answers. */
@@ -61,22 +91,22 @@ export function assetWrites({ reads, intake, idempotency }: WriteDependencies) {
   const replace = answering((request, response) => {
     const principal = principalOf(response);
     const body = replacementBody(principal, request.body);
-    return async (ids) => {
-      const { entity, expected } = await currentFor(request, principal);
-      checkIdentity(entity, body);
-      const { tenant_id: _tenant, ...content } = body;
-      const record = recordFor(entity, { op: 'upsert', ...content, ...expected });
-      return submitOne(request, response, prepared(principal.tenantId, record), ids);
-    };
+    return (ids) =>
+      unlessSent('updated', request, response, ids, async () => {
+        const { entity, expected } = await currentFor(request, principal);
+        checkIdentity(entity, body);
+        const { tenant_id: _tenant, ...content } = body;
+        return prepared(principal.tenantId, recordFor(entity, { op: 'upsert', ...content, ...expected }));
+      });
   });
 
   const remove = answering((request, response) => {
     const principal = principalOf(response);
-    return async (ids) => {
-      const { entity, expected } = await currentFor(request, principal);
-      const record = recordFor(entity, { op: 'delete', ...expected });
-      return submitOne(request, response, prepared(principal.tenantId, record), ids);
-    };
+    return (ids) =>
+      unlessSent('deleted', request, response, ids, async () => {
+        const { entity, expected } = await currentFor(request, principal);
+        return prepared(principal.tenantId, recordFor(entity, { op: 'delete', ...expected }));
+      });
   });
 
   /** The entity as it is, and the version that the caller insists on; the latter is checked again when applied. */

@@ -55,7 +55,7 @@ export const schedulePaths: Record<string, PathItem> = {
       role: 'operator',
       summary: 'Have a saved source read again and again',
       description:
-        'Each time makes a run, which is in the history of runs also when it is skipped. A time that the change to summer time leaves out does not happen on that day; one that the change back brings twice happens twice.',
+        'Each time makes a run, which is in the history of runs also when it is skipped. A time that the change to summer time leaves out does not happen on that day; one that the change back brings twice happens once.',
       parameters: [idempotencyKey],
       body: jsonRequest(schemaRef('ScheduleDefinition'), examples),
       responses: { 201: answers('The schedule', 'Schedule', { Location: headerRef('Location'), ...replayed }) },

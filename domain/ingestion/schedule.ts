@@ -64,7 +64,7 @@ export const scheduleSchema = z
       .default('UTC')
       .meta({
         description:
-          'Of `cron`. A time that a change to summer time leaves out does not happen on that day; one that a change back brings twice happens twice',
+          'Of `cron`. A time that the change to summer time leaves out does not happen on that day; one that the change back brings twice happens once. Where the distance matters, take UTC or `every`',
       }),
     overlap: z
       .enum(overlapPolicies)

@@ -28,6 +28,8 @@ export function installedVersions(): { title: string; binaries: PostgresBinaries
 export interface TestServer {
   /** Makes a database, and a client that is signed in to it as its owner. */
   database(name?: string): Promise<TestDatabase>;
+  /** Ends the server, has the work done without it, and starts it again. Clients made before are of no use afterwards. */
+  outage(work: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -46,15 +48,17 @@ export async function startServer(binaries: PostgresBinaries): Promise<TestServe
   await chmod(dataDir, 0o755);
   const cluster = await prepareCluster({ binaries, dataDir, superuser: account, log: () => undefined });
   const port = await freePort();
-  const server = await cluster.start(port);
+  let server = await cluster.start(port);
   const clients: Client[] = [];
   const connect = async (database: string): Promise<Client> => {
     const client = new Client({ host: '127.0.0.1', port, database, ...account });
+    // A server that goes down on purpose ends its sessions.
+    client.on('error', () => undefined);
     await client.connect();
     clients.push(client);
     return client;
   };
-  const admin = await connect('postgres');
+  let admin = await connect('postgres');
   return {
     async database(name = `db_${randomBytes(4).toString('hex')}`) {
       await admin.query(`CREATE DATABASE ${escapeIdentifier(name)}`);
@@ -62,8 +66,17 @@ export async function startServer(binaries: PostgresBinaries): Promise<TestServe
         `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${port}/${encodeURIComponent(name)}`;
       return { name, port, client: await connect(name), url: urlFor(account.user, account.password), urlFor };
     },
+    async outage(work) {
+      await server.stop();
+      try {
+        await work();
+      } finally {
+        server = await cluster.start(port);
+        admin = await connect('postgres');
+      }
+    },
     async stop() {
-      await Promise.all(clients.map((client) => client.end()));
+      await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
       await server.stop();
       await rm(dataDir, { recursive: true, force: true });
     },
