@@ -6,6 +6,7 @@ import { ensureApiKeyIndexes } from '#platform/mongo/api-keys.ts';
 import { connectMongo } from '#platform/mongo/client.ts';
 import { ensurePipelineIndexes } from '#platform/mongo/collections.ts';
 import { ensureFollowedTopicIndexes } from '#platform/mongo/followed-topics.ts';
+import { ensureDryRunIndexes } from '#platform/mongo/dry-runs.ts';
 import { ensureIdempotencyIndexes } from '#platform/mongo/idempotency.ts';
 import { ensureIntegrationIndexes } from '#platform/mongo/integrations.ts';
 import { ensureLineageNodeIndexes } from '#platform/mongo/lineage-nodes.ts';
@@ -39,6 +40,7 @@ try {
     ensureRunIndexes(db),
     ensureIntegrationIndexes(db),
     ensureObjectIndexes(db),
+    ensureDryRunIndexes(db),
     ensureWebhookIndexes(db),
     ensureFollowedTopicIndexes(db),
     ensureSourceIndexes(db),

@@ -102,6 +102,9 @@ export const limits = {
   /** Longest that it may take to fetch a file, and to make sure that it can be read to its end. */
   fetchMinutes: 8,
   stagingMinutes: 8,
+  /** Findings of each outcome that a dry run shows, and how long they are kept. */
+  dryRunFindings: 100,
+  dryRunHours: 3 * 24,
   /** How long what was made of a file for reading it is kept, to be used again. */
   stagedHours: 7 * 24,
   /** Hops that a change is followed downstream. */

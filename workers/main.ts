@@ -1,12 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { dryRunActivities } from '#activities/ingestion/dry-run.ts';
 import { ingestionActivities } from '#activities/ingestion/index.ts';
 import { scheduledRunActivities } from '#activities/ingestion/scheduled-runs.ts';
 import { sourceTestActivities } from '#activities/ingestion/source-test.ts';
 import { propagationActivities } from '#activities/propagation/index.ts';
 import { topicReaders } from '#activities/streams/open-reader.ts';
 import { streamActivities } from '#activities/streams/index.ts';
+import { recordPreview } from '#activities/transformation/preview.ts';
 import { transformationActivities } from '#activities/transformation/index.ts';
 import { batchRules, rulesOf } from '#activities/transformation/rules/batch-rules.ts';
 import { taskQueues } from '#domain/task-queues.ts';
@@ -19,6 +21,7 @@ import { GroupCommitProducer } from '#platform/kafka/producer.ts';
 import { createLogger } from '#platform/logger.ts';
 import { connectMongo } from '#platform/mongo/client.ts';
 import { deadLetters } from '#platform/mongo/dead-letters.ts';
+import { dryRuns } from '#platform/mongo/dry-runs.ts';
 import { entities } from '#platform/mongo/entities.ts';
 import { followedTopics } from '#platform/mongo/followed-topics.ts';
 import { intakeRanges } from '#platform/mongo/intake-ranges.ts';
@@ -100,6 +103,12 @@ const workers = await Promise.all([
     taskQueue: taskQueues.ingestion,
     activities: {
       ...ingestionActivities({ ...stores, ...sourceAccess, incidents: incidentReports(temporal) }),
+      ...dryRunActivities({
+        dryRuns: dryRuns(db),
+        entities: stores.entities,
+        preview: recordPreview({ entities: stores.entities, ruleSets: ruleSets(db), rules }),
+        ...sourceAccess,
+      }),
       ...sourceTestActivities({ sources: sources(db), ...sourceAccess }),
       ...scheduledRunActivities({
         runs: stores.runs,

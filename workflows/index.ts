@@ -2,6 +2,7 @@
 export { backfillSchedule } from './ingestion/backfill-schedule.ts';
 export { fireSchedule } from './ingestion/fire-schedule.ts';
 export { ingestSource } from './ingestion/ingest-source.ts';
+export { previewSource } from './ingestion/preview-source.ts';
 export { testSource } from './ingestion/test-source.ts';
 export { propagateChanges } from './propagation/propagate-changes.ts';
 export { transformBatch } from './transformation/transform-batch.ts';

@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity';
 import type { IngestRecord } from '#domain/assets/record.ts';
 import type { IncidentReport } from '#domain/incidents/incident.ts';
 import { LilyError } from '#domain/errors.ts';
@@ -19,7 +18,7 @@ import type { Entities } from '#platform/mongo/entities.ts';
 import type { NewRawRecord, RawRecords } from '#platform/mongo/raw-records.ts';
 import type { Runs } from '#platform/mongo/runs.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
-import { asFailure } from './failures.ts';
+import { asActivity } from './as-activity.ts';
 import { IdSet } from './id-set.ts';
 import type { Source, SourceContext, SourceReject } from './source.ts';
 import { openSource } from './sources/index.ts';
@@ -53,8 +52,6 @@ export interface DeletionRequest {
 }
 
 export type IngestionActivities = ReturnType<typeof ingestionActivities>;
-
-const heartbeatMs = 3_000;
 
 /** Reports of incidents that are on their way at once. */
 const reportsAtOnce = 16;
@@ -218,25 +215,4 @@ async function land(
   });
   await deps.rawRecords.land(ref, [...landed, ...refused]);
   return ref;
-}
-
-/** What an attempt tells the next one. */
-interface Progress {
-  pages: number;
-}
-
-/** Shows Temporal that the worker is alive, and turns errors into what Temporal understands. */
-async function asActivity<T>(work: (progress: Progress) => Promise<T>): Promise<T> {
-  const context = Context.current();
-  const before = context.info.heartbeatDetails as Progress | undefined;
-  const progress: Progress = { pages: before?.pages ?? 0 };
-  context.heartbeat(progress);
-  const timer = setInterval(() => context.heartbeat(progress), heartbeatMs);
-  try {
-    return await work(progress);
-  } catch (error) {
-    throw asFailure(error);
-  } finally {
-    clearInterval(timer);
-  }
 }

@@ -9,6 +9,8 @@ export type SourceRecord = Omit<StatedRecord, 'op' | 'source_id' | 'expected_ver
 export interface SourcePage {
   /** Containers before what they contain. */
   records: SourceRecord[];
+  /** Where each of the records stands, such as `row 17`; absent where a source has no such places. */
+  places?: string[];
   /** What the source holds but cannot be made a record of: each becomes a dead letter. */
   rejects?: SourceReject[];
   /**

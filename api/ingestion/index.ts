@@ -3,11 +3,15 @@ import { Router, type RequestHandler } from 'express';
 import type { Db } from 'mongodb';
 import type { Config } from '#platform/config.ts';
 import type { IdempotencyKeys } from '#platform/mongo/idempotency.ts';
+import { dryRuns } from '#platform/mongo/dry-runs.ts';
 import { runs } from '#platform/mongo/runs.ts';
 import { schedules } from '#platform/mongo/schedules.ts';
 import { sources } from '#platform/mongo/sources.ts';
 import { objectStore } from '#platform/objects/object-store.ts';
 import { secretBox } from '#platform/secret-box.ts';
+import { dryRunControl } from './dry-run-control.ts';
+import { dryRunRouter } from './dry-run-router.ts';
+import { DryRunService } from './dry-run-service.ts';
 import { ingestionRouter } from './router.ts';
 import { runControl } from './run-control.ts';
 import { RunService } from './run-service.ts';
@@ -44,6 +48,13 @@ export function ingestionRouters({ config, db, temporal, signedIn, idempotency }
     { ...common, runs: runs(db), control: runControl(temporal), runsPerTenant },
     sourceService,
   );
+  const objects = objectStore(db);
+  const dryRunService = new DryRunService({
+    ...common,
+    dryRuns: dryRuns(db),
+    control: dryRunControl(temporal),
+    sources: sourceService,
+  });
   const scheduleService = new ScheduleService({
     schedules: plans,
     control: scheduleControl(temporal),
@@ -51,7 +62,8 @@ export function ingestionRouters({ config, db, temporal, signedIn, idempotency }
     sources: sourceService,
   });
   return Router({ caseSensitive: true, strict: true }).use(
-    ingestionRouter({ runs: runService, objects: objectStore(db), signedIn, idempotency }),
+    ingestionRouter({ runs: runService, dryRuns: dryRunService, objects, signedIn, idempotency }),
+    dryRunRouter({ dryRuns: dryRunService, signedIn }),
     sourceRouter({ sources: sourceService, signedIn, idempotency }),
     scheduleRouter({ schedules: scheduleService, signedIn, idempotency }),
   );

@@ -2,6 +2,7 @@ import { limits } from '#domain/limits.ts';
 import type { Description } from '../openapi/document.ts';
 import { answers, headerRef, jsonRequest, operation, pathParameter, type PathItem } from '../openapi/operation.ts';
 import { queryParameters, schemaComponents, schemaRef } from '../openapi/schema-components.ts';
+import { dryRunViewSchema } from './dry-run-views.ts';
 import type { RunAction } from './run-control.ts';
 import { listQuery, runListSchema, runViewSchema, startRunSchema } from './schemas.ts';
 import { scheduleComponents, schedulePaths } from './schedule-openapi.ts';
@@ -30,6 +31,32 @@ const example = {
 };
 
 const savedExample = { source_id: '01a1fd65-428b-7a48-a0a3-f5f6ed3774e1' };
+
+const fileExample = {
+  source: { type: 'file', format: 'csv', object: '66f0c1d2e3a4b5c6d7e8f901', name: 'erp' },
+  dry_run: true,
+};
+
+const startJson = jsonRequest(schemaRef('StartRun'), { postgres: example, saved: savedExample, file: fileExample });
+const startRequest = {
+  ...startJson,
+  content: {
+    ...(startJson['content'] as object),
+    'multipart/form-data': {
+      schema: {
+        type: 'object',
+        properties: {
+          file: binary,
+          source: { type: 'string', contentMediaType: 'application/json' },
+          options: { type: 'string', contentMediaType: 'application/json' },
+        },
+        required: ['file', 'source'],
+      },
+    },
+  },
+};
+
+const dryRunId = pathParameter('id', 'The dry run id', { type: 'string', format: 'uuid' });
 
 const actions: Record<RunAction, { summary: string; description: string }> = {
   pause: {
@@ -67,17 +94,45 @@ export const ingestionPaths: Record<string, PathItem> = {
       role: 'operator',
       summary: 'Start a run that reads a source',
       description:
-        'The run goes on by itself: look at it where `Location` says, or at its workflow in Temporal. A source is read by one run at a time. Credentials are sealed, and never shown again.',
-      parameters: [{ $ref: '#/components/parameters/idempotencyKey' }],
-      body: jsonRequest(schemaRef('StartRun'), { postgres: example, saved: savedExample }),
+        'The run goes on by itself: look at it where `Location` says, or at its workflow in Temporal. A source is read by one run at a time. Credentials are sealed, and never shown again.\n\nA file is brought as multipart/form-data: the file, `source` (how it is read, as JSON, without `object`) and perhaps `options` (the other fields of a JSON body), in any order.',
+      parameters: [{ $ref: '#/components/parameters/idempotencyKey' }, { $ref: '#/components/parameters/prefer' }],
+      body: startRequest,
       responses: {
-        202: answers('The run is started', 'Run', startedHeaders),
+        200: answers('What the run would do (with `dry_run` and `Prefer: wait`)', 'DryRun', startedHeaders),
+        202: answers(
+          'The run is started; with `dry_run` only a reading of the source, and `Location` says where its findings are',
+          { oneOf: [schemaRef('Run'), schemaRef('DryRun')] },
+          startedHeaders,
+        ),
       },
       problems: [
         ...(['invalid-input', 'malformed-json', 'conflict', 'body-too-large', 'unsupported-media-type'] as const),
         ...(['idempotency-key-reused', 'source-unreachable', 'source-refused', 'rate-limited'] as const),
         'not-found',
       ],
+    }),
+  },
+  '/v1/dry-runs/{id}': {
+    get: operation({
+      id: 'getDryRun',
+      tag: 'ingestion',
+      role: 'reader',
+      summary: 'What a run would do: counts, and a sample with rows and reasons',
+      description: `Kept for ${limits.dryRunHours} hours.`,
+      parameters: [dryRunId],
+      responses: { 200: answers('The dry run', 'DryRun') },
+      problems: ['not-found'],
+    }),
+  },
+  '/v1/dry-runs/{id}/cancel': {
+    post: operation({
+      id: 'cancelDryRun',
+      tag: 'ingestion',
+      role: 'operator',
+      summary: 'End a dry run',
+      parameters: [dryRunId],
+      responses: { 200: answers('The dry run as it is now', 'DryRun') },
+      problems: ['not-found', 'conflict'],
     }),
   },
   '/v1/uploads': {
@@ -183,6 +238,9 @@ export const ingestionDescription: Description = {
     ...schemaComponents({ StartRun: startRunSchema }, 'input'),
     ...sourceComponents,
     ...scheduleComponents,
-    ...schemaComponents({ Run: runViewSchema, RunList: runListSchema, Upload: uploadViewSchema }, 'output'),
+    ...schemaComponents(
+      { Run: runViewSchema, RunList: runListSchema, Upload: uploadViewSchema, DryRun: dryRunViewSchema },
+      'output',
+    ),
   },
 };

@@ -1,25 +1,21 @@
 import { Router, type RequestHandler } from 'express';
 import { LilyError } from '#domain/errors.ts';
-import type { IdempotencyKeys } from '#platform/mongo/idempotency.ts';
-import type { RunDoc } from '#platform/mongo/runs.ts';
 import { requireRole } from '../access/sign-in.ts';
 import { sendAnswer, sendJson } from '../http/answer.ts';
 import { idempotently } from '../http/idempotent.ts';
-import { invalidInput } from '../http/invalid-input.ts';
 import { jsonBody } from '../http/json-body.ts';
 import { pathParameter, principalOf } from '../http/locals.ts';
 import { noQuery, parseQuery } from '../http/query.ts';
 import { route } from '../http/routes.ts';
+import { unlessMultipart } from './file-start.ts';
 import { runActions, type RunAction } from './run-control.ts';
-import type { RunService } from './run-service.ts';
-import { listQuery, startRunSchema } from './schemas.ts';
-import { uploadHandlers, type UploadDeps } from './uploads.ts';
+import { listQuery } from './schemas.ts';
+import { startedRun, startHandler, type StartDeps } from './start-handler.ts';
+import { uploadHandlers } from './uploads.ts';
 import { isId, pageOf, parseIdCursor, runView } from './views.ts';
 
-export interface IngestionDeps extends UploadDeps {
-  runs: RunService;
+export interface IngestionDeps extends StartDeps {
   signedIn: RequestHandler;
-  idempotency: IdempotencyKeys;
 }
 
 const bodyBytes = 64 * 1024;
@@ -31,28 +27,12 @@ export function ingestionRouter(deps: IngestionDeps): Router {
   const router = Router({ caseSensitive: true, strict: true });
   const { runs, signedIn, idempotency } = deps;
 
-  const start: RequestHandler = async (request, response) => {
-    noQuery(request);
-    const parsed = startRunSchema.safeParse(request.body);
-    if (!parsed.success) throw invalidInput(parsed.error, 'body');
-    const { source, source_id: savedSourceId } = parsed.data;
-    const principal = principalOf(response);
-    const answer = await idempotently(idempotency, request, principal, async (ids) =>
-      started(
-        source === undefined
-          ? await runs.startSaved(principal, savedSourceId ?? '', ids(0))
-          : await runs.start(principal, source, ids(0)),
-      ),
-    );
-    sendAnswer(response, answer);
-  };
-
   const rerun: RequestHandler = async (request, response) => {
     noQuery(request);
     const principal = principalOf(response);
     const oldRunId = runIdOf(pathParameter(request, 'id'));
     const answer = await idempotently(idempotency, request, principal, async (ids) =>
-      started(await runs.rerun(principal, oldRunId, ids(0))),
+      startedRun(await runs.rerun(principal, oldRunId, ids(0))),
     );
     sendAnswer(response, answer);
   };
@@ -62,7 +42,7 @@ export function ingestionRouter(deps: IngestionDeps): Router {
     const principal = principalOf(response);
     const runId = runIdOf(pathParameter(request, 'id'));
     const answer = await idempotently(idempotency, request, principal, async () =>
-      started(await runs.retry(principal, runId)),
+      startedRun(await runs.retry(principal, runId)),
     );
     sendAnswer(response, answer);
   };
@@ -98,7 +78,7 @@ export function ingestionRouter(deps: IngestionDeps): Router {
 
   route(router, '/v1/ingestions', {
     get: [signedIn, reader, list],
-    post: [signedIn, operator, ...jsonBody(bodyBytes), start],
+    post: [signedIn, operator, ...unlessMultipart(jsonBody(bodyBytes)), startHandler(deps)],
   });
   const uploads = uploadHandlers(deps);
   route(router, '/v1/uploads', { post: [signedIn, operator, uploads.store] });
@@ -113,10 +93,6 @@ export function ingestionRouter(deps: IngestionDeps): Router {
   route(router, '/v1/ingestions/:id/retry', { post: [signedIn, operator, retry] });
   route(router, '/v1/ingestions/:id/rerun', { post: [signedIn, operator, rerun] });
   return router;
-}
-
-function started(run: RunDoc) {
-  return { status: 202, headers: { Location: `/v1/ingestions/${run._id}` }, body: runView(run) };
 }
 
 function runIdOf(text: string): string {

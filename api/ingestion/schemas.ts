@@ -9,6 +9,7 @@ export const startRunSchema = z
   .strictObject({
     source: sourceSchema.optional().meta({ description: 'What to read; or else `source_id`' }),
     source_id: z.uuid().optional().meta({ description: 'A saved source' }),
+    dry_run: z.boolean().optional().meta({ description: 'Only say what the run would do, and write none of it' }),
   })
   .superRefine(({ source, source_id }, context) => {
     if ((source === undefined) === (source_id === undefined)) {

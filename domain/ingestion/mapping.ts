@@ -141,9 +141,10 @@ function recordOf(mapping: Mapping, row: Row): StatedRecord {
     refsOf(target, read).map((one) => ({ relationship_type, target: one })),
   );
   const entityType = textOf(read(mapping.entity_type), 'entity_type');
-  if (attributes['name'] !== undefined) attributes['name'] = textOf(attributes['name'], 'name');
+  const name = textOf(attributes['name'], 'name');
+  attributes['name'] = name;
   const given = mapping.qualified_name && read(mapping.qualified_name);
-  const qualifiedName = given ?? defaultQualifiedName(textOf(attributes['name'], 'name'), parent);
+  const qualifiedName = given ?? defaultQualifiedName(name, parent);
   if (mapping.rest === true) {
     for (const [key, value] of Object.entries(row)) {
       if (used.has(key) || Object.hasOwn(attributes, key) || isNothing(value)) continue;

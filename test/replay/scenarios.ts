@@ -9,6 +9,7 @@ import {
   type IngestSourceRequest,
   type RunReport,
 } from '#domain/ingestion/run.ts';
+import { dryRunWorkflowId, type PreviewRequest } from '#domain/ingestion/dry-run.ts';
 import { sourceTestWorkflowId } from '#domain/ingestion/saved-source.ts';
 import { backfillWorkflowId, fireWorkflowId, type Turn } from '#domain/ingestion/schedule.ts';
 import type { PropagationRequest } from '#domain/propagation/impact.ts';
@@ -16,11 +17,13 @@ import { typedLabels } from '#domain/search-attributes.ts';
 import { taskQueues } from '#domain/task-queues.ts';
 import { noCounts, propagationWorkflowId, transformWorkflowId, type BatchRef } from '#domain/transformation/batch.ts';
 import { fakeIngestion, gate, type FakeSource } from '#test/support/fake-ingestion.ts';
+import { fakePreview, type FakePreview } from '#test/support/fake-preview.ts';
 import { fakeScheduling, type FakeSchedule } from '#test/support/fake-scheduling.ts';
 import { fakeTransformation, type Fault } from '#test/support/fake-transformation.ts';
 import type { backfillSchedule } from '#workflows/ingestion/backfill-schedule.ts';
 import type { fireSchedule } from '#workflows/ingestion/fire-schedule.ts';
 import type { ingestSource } from '#workflows/ingestion/ingest-source.ts';
+import type { previewSource } from '#workflows/ingestion/preview-source.ts';
 import type { testSource } from '#workflows/ingestion/test-source.ts';
 import type { propagateChanges } from '#workflows/propagation/propagate-changes.ts';
 import type { transformBatch } from '#workflows/transformation/transform-batch.ts';
@@ -54,6 +57,9 @@ export function scenarios(): Scenario[] {
     run('ingest-source-incomplete', { pages: 3, incomplete: { 2: ['schema hr: permission denied'] } }),
     run('ingest-source-retried', { pages: 3, incomplete: {} }, { attempt: 2, resume: stoppedAfterPageTwo }),
     sourceTest('test-source'),
+    preview('preview-source', { pages: 3 }),
+    preview('preview-source-incomplete', { pages: 2, incompletePage: 1 }),
+    preview('preview-source-failed', { pages: 2, onPage: unreachable }),
     firing('fire-schedule', { jitterMs: 2_000 }),
     firing('fire-schedule-skipped', { overlap: 'skip', turns: [held] }),
     firing('fire-schedule-waits', { overlap: 'cancel_other', turns: [held, { outcome: 'full' }, held] }),
@@ -192,6 +198,24 @@ function runThatIsCancelled(name: string): Scenario {
       await ended(handle);
       door.open();
       return handle;
+    },
+  };
+}
+
+function preview(name: string, source: FakePreview): Scenario {
+  const { activities } = fakePreview(source);
+  const request: PreviewRequest = { tenantId, dryRunId: name, sourceId: 'file:erp', sourceType: 'file', actor: 'ada' };
+  return {
+    name,
+    activities,
+    async play(client) {
+      const handle = await client.workflow.start<typeof previewSource>('previewSource', {
+        workflowId: dryRunWorkflowId(tenantId, name),
+        taskQueue: taskQueues.ingestion,
+        args: [request],
+        typedSearchAttributes: labels('previewSource', 'file', name),
+      });
+      return ended(handle);
     },
   };
 }

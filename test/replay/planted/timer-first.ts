@@ -16,3 +16,4 @@ export const backfillSchedule = late(real.backfillSchedule);
 export const fireSchedule = late(real.fireSchedule);
 export const testSource = late(real.testSource);
 export const followTopic = late(real.followTopic);
+export const previewSource = late(real.previewSource);

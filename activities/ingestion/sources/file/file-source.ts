@@ -50,6 +50,7 @@ export class FileReader implements Source {
     const content = await this.#content.readable();
     const from = placeOf(cursor);
     const records: SourceRecord[] = [];
+    const places: string[] = [];
     const rejects: SourceReject[] = [];
     let [end, row, recordBytes] = [from.offset, from.row, 0];
     let full = false;
@@ -58,8 +59,10 @@ export class FileReader implements Source {
       end = placed.end;
       row = placed.row.number;
       const result = this.#recordOf(placed.row, rowBytes);
-      if ('record' in result) records.push(result.record);
-      else rejects.push(result.reject);
+      if ('record' in result) {
+        records.push(result.record);
+        places.push(`row ${row}`);
+      } else rejects.push(result.reject);
       // Of a table a few columns may be taken; what is made of anything else is about as long as it.
       recordBytes += content.form === 'csv' ? JSON.stringify(result).length : rowBytes;
       full =
@@ -72,6 +75,7 @@ export class FileReader implements Source {
     const more = full && end < total;
     return {
       records,
+      places,
       ...(rejects.length > 0 && { rejects }),
       ...this.#incompleteness(rejects, cursor === undefined && records.length + rejects.length === 0),
       progress: { done: more ? end : total, total },
