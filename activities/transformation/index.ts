@@ -112,8 +112,14 @@ export function transformationActivities(deps: TransformationDeps) {
 
     /** Makes the graph say the same. Answers how many of the changed entities something depends on. */
     async linkGraph(ref: BatchRef): Promise<{ roots: number }> {
-      const { rootIds } = await deps.graph.link(ref.tenantId, graphEntities(await versionsOf(ref)));
-      return { roots: rootIds.length };
+      const entities = graphEntities(await versionsOf(ref));
+      let roots = 0;
+      // Piece by piece: what is linked stays linked when a large batch is not done in time and is tried again.
+      for (let start = 0; start < entities.length; start += entitiesPerLink) {
+        const { rootIds } = await deps.graph.link(ref.tenantId, entities.slice(start, start + entitiesPerLink));
+        roots += rootIds.length;
+      }
+      return { roots };
     },
 
     /** Publishes one change event a version, then tells the requests that wait. */
@@ -151,6 +157,9 @@ export function transformationActivities(deps: TransformationDeps) {
     },
   };
 }
+
+/** Entities that go into the graph in one transaction. A batch of records has hardly more; one of events may have many more. */
+const entitiesPerLink = 2_000;
 
 const noLineage: BatchWork['lineage'] = { applied: [], latestRuns: new Map() };
 
