@@ -10,6 +10,8 @@ import { connectMongo } from '#platform/mongo/client.ts';
 import { entities } from '#platform/mongo/entities.ts';
 import { followedTopics } from '#platform/mongo/followed-topics.ts';
 import { idempotencyKeys } from '#platform/mongo/idempotency.ts';
+import { incidentPolicies } from '#platform/mongo/incident-policies.ts';
+import { incidents } from '#platform/mongo/incidents.ts';
 import { integrations } from '#platform/mongo/integrations.ts';
 import { lineageNodes } from '#platform/mongo/lineage-nodes.ts';
 import { lineageRuns } from '#platform/mongo/lineage-runs.ts';
@@ -20,6 +22,7 @@ import { lineage } from '#platform/neo4j/lineage.ts';
 import { createTokenVerifier } from '#platform/oidc/token-verifier.ts';
 import { secretBox } from '#platform/secret-box.ts';
 import { connectTemporal } from '#platform/temporal/client.ts';
+import { incidentReports } from '#platform/temporal/incidents.ts';
 import { apiKeyDescription } from './access/api-keys/openapi.ts';
 import { apiKeyRouter } from './access/api-keys/router.ts';
 import { withApiKeys } from './access/api-keys/verifier.ts';
@@ -31,6 +34,10 @@ import { ReceiptBoard } from './assets/receipt-board.ts';
 import { closeServer, httpServer, listen } from './http/server.ts';
 import { ingestionDescription } from './ingestion/openapi.ts';
 import { ingestionRouters } from './ingestion/index.ts';
+import { incidentControl } from './incidents/incident-control.ts';
+import { incidentsDescription } from './incidents/openapi.ts';
+import { incidentRouter } from './incidents/router.ts';
+import { IntegrationService } from './integrations/integration-service.ts';
 import { integrationsDescription } from './integrations/openapi.ts';
 import { integrationRouter } from './integrations/router.ts';
 import { openLineageDescription } from './openlineage/openapi.ts';
@@ -127,6 +134,21 @@ async function start(): Promise<void> {
           secretBox: secretBox(config.secretKey),
         }),
         description: integrationsDescription,
+      },
+      {
+        router: incidentRouter({
+          signedIn,
+          idempotency,
+          incidents: incidents(mongo.db),
+          policies: incidentPolicies(mongo.db),
+          reports: incidentReports(temporal),
+          control: incidentControl(temporal),
+          senders: new IntegrationService({
+            integrations: integrations(mongo.db),
+            secretBox: secretBox(config.secretKey),
+          }),
+        }),
+        description: incidentsDescription,
       },
       {
         router: webhookRouter({

@@ -8,10 +8,12 @@ import { ensurePipelineIndexes } from '#platform/mongo/collections.ts';
 import { ensureFollowedTopicIndexes } from '#platform/mongo/followed-topics.ts';
 import { ensureDryRunIndexes } from '#platform/mongo/dry-runs.ts';
 import { ensureIdempotencyIndexes } from '#platform/mongo/idempotency.ts';
+import { ensureIncidentIndexes } from '#platform/mongo/incidents.ts';
 import { ensureIntegrationIndexes } from '#platform/mongo/integrations.ts';
 import { ensureLineageNodeIndexes } from '#platform/mongo/lineage-nodes.ts';
 import { ensureLineageRunIndexes } from '#platform/mongo/lineage-runs.ts';
 import { ensureRuleSetIndexes } from '#platform/mongo/rule-sets.ts';
+import { ensureNameIndex } from '#platform/mongo/named-entities.ts';
 import { ensureRunIndexes } from '#platform/mongo/runs.ts';
 import { ensureObjectIndexes } from '#platform/objects/object-store.ts';
 import { ensureWebhookIndexes } from '#platform/mongo/webhook-endpoints.ts';
@@ -39,6 +41,8 @@ try {
     ensureRuleSetIndexes(db),
     ensureRunIndexes(db),
     ensureIntegrationIndexes(db),
+    ensureIncidentIndexes(db),
+    ensureNameIndex(db),
     ensureObjectIndexes(db),
     ensureDryRunIndexes(db),
     ensureWebhookIndexes(db),

@@ -9,7 +9,6 @@ export const errorCatalogue = {
   forbidden: { status: 403, title: 'Your roles do not allow this' },
   'bad-signature': { status: 403, title: 'The signature is missing or wrong' },
   'tenant-mismatch': { status: 403, title: 'The body names another tenant than the token' },
-  'invalid-signature': { status: 403, title: 'The signature is missing or wrong' },
   'not-found': { status: 404, title: 'There is no such thing, or it is not yours' },
   'method-not-allowed': { status: 405, title: 'This address does not take that method' },
   conflict: { status: 409, title: 'The request does not fit the present state' },

@@ -114,6 +114,11 @@ export const limits = {
   /** Entities that one report of an incident may name, and that one incident may be about. */
   incidentEntities: 50,
   incidentCommentLength: 10_000,
+  /** Downstream entities that an incident lists; the others are counted. */
+  incidentAffected: 100,
+  /** Downstream entities that are counted. */
+  incidentAffectedCounted: 10_000,
+  escalationLevels: 10,
   /** Bytes of one report as JSON. */
   incidentReportBytes: 64 * 1024,
   /** Integrations of one kind that a tenant may have. */

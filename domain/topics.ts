@@ -6,6 +6,8 @@ export const topics = {
   changes: 'lily.changes',
   /** Which entities a change upstream concerns: one CloudEvent an affected entity. Key `tenant|entity`. */
   impacts: 'lily.impacts',
+  /** What becomes of incidents: one CloudEvent a change. Key `tenant|incident`. */
+  incidents: 'lily.incidents',
   /** Answers to requests that wait for their record to be applied. Key: the API instance that waits. */
   receipts: 'lily.receipts',
   /** Records that name no tenant and so cannot enter the pipeline at all. */

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { dryRunActivities } from '#activities/ingestion/dry-run.ts';
+import { incidentActivities } from '#activities/incidents/index.ts';
 import { ingestionActivities } from '#activities/ingestion/index.ts';
 import { scheduledRunActivities } from '#activities/ingestion/scheduled-runs.ts';
 import { sourceTestActivities } from '#activities/ingestion/source-test.ts';
@@ -24,10 +25,13 @@ import { deadLetters } from '#platform/mongo/dead-letters.ts';
 import { dryRuns } from '#platform/mongo/dry-runs.ts';
 import { entities } from '#platform/mongo/entities.ts';
 import { followedTopics } from '#platform/mongo/followed-topics.ts';
-import { intakeRanges } from '#platform/mongo/intake-ranges.ts';
 import { lineageNodes } from '#platform/mongo/lineage-nodes.ts';
 import { lineageRuns } from '#platform/mongo/lineage-runs.ts';
 import { openLineageState } from '#platform/mongo/openlineage-state.ts';
+import { incidentPolicies } from '#platform/mongo/incident-policies.ts';
+import { incidents } from '#platform/mongo/incidents.ts';
+import { intakeRanges } from '#platform/mongo/intake-ranges.ts';
+import { namedEntities } from '#platform/mongo/named-entities.ts';
 import { rawRecords } from '#platform/mongo/raw-records.ts';
 import { ruleSets } from '#platform/mongo/rule-sets.ts';
 import { runs } from '#platform/mongo/runs.ts';
@@ -135,6 +139,18 @@ const workers = await Promise.all([
     // Each holds what it has fetched, a few MiB. Where there are more topics, they take turns of ten minutes.
     maxConcurrentActivityTaskExecutions: 50,
     shutdownGraceTime: '1 second',
+  }),
+  Worker.create({
+    ...common,
+    taskQueue: taskQueues.incidents,
+    activities: incidentActivities({
+      ...stores,
+      incidents: incidents(db),
+      policies: incidentPolicies(db),
+      namedEntities: namedEntities(db),
+      lineage: lineage(neo4j),
+      producer,
+    }),
   }),
 ]);
 

@@ -2,6 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
 import { apiKeyDescription } from '../access/api-keys/openapi.ts';
+import { incidentsDescription } from '../incidents/openapi.ts';
 import { ingestionDescription } from '../ingestion/openapi.ts';
 import { integrationsDescription } from '../integrations/openapi.ts';
 import { topicDescription } from '../streams/topic-openapi.ts';
@@ -16,6 +17,7 @@ const document = openApiDocument(
   ingestionDescription,
   apiKeyDescription,
   integrationsDescription,
+  incidentsDescription,
   webhookDescription,
   topicDescription,
 ) as Node & {

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { incidentStates, severities } from '#domain/incidents/incident.ts';
+import { incidentChanges } from '#domain/incidents/record.ts';
 import { answers, headerParameter, operation, type PathItem } from '../openapi/operation.ts';
 import { queryParameters, schemaComponents } from '../openapi/schema-components.ts';
 import { notificationQuery } from './subscription.ts';
@@ -25,6 +27,20 @@ const notification = z.union([
         distance: z.int(),
       }),
     ),
+  }),
+  z.object({
+    type: z.literal('incident'),
+    id,
+    incident_id: z.string(),
+    changes: z.array(z.enum(incidentChanges)).meta({ description: 'What has just happened to it' }),
+    state: z.enum(incidentStates),
+    severity: z.enum(severities),
+    title: z.string(),
+    metadata_ids: z.array(z.string()).meta({ description: 'What it is about' }),
+    affected_count: z.int(),
+    escalation_level: z.int(),
+    notify: z.array(z.string()).meta({ description: 'Whom an escalation tells' }),
+    timestamp: z.iso.datetime(),
   }),
   z.object({ type: z.literal('gap'), id, detail: z.string() }),
 ]);

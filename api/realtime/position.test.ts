@@ -4,7 +4,11 @@ import type { Positions } from '#platform/kafka/notification-log.ts';
 import { anyBefore, decodePositions, encodePositions, furthest, nearest } from './position.ts';
 
 const offsets = fc.array(fc.maxSafeNat(), { maxLength: 12 });
-const positions: fc.Arbitrary<Positions> = fc.record({ 'lily.changes': offsets, 'lily.impacts': offsets });
+const positions: fc.Arbitrary<Positions> = fc.record({
+  'lily.changes': offsets,
+  'lily.impacts': offsets,
+  'lily.incidents': offsets,
+});
 
 describe('message ids', () => {
   it('come back as the positions that they stand for', () => {
@@ -17,8 +21,20 @@ describe('message ids', () => {
 
   it('are short', () => {
     expect(
-      encodePositions({ 'lily.changes': [1e6, 2e6, 3e6, 4e6], 'lily.impacts': [1e6, 1e6, 1e6, 1e6] }).length,
-    ).toBeLessThan(50);
+      encodePositions({
+        'lily.changes': [1e6, 2e6, 3e6, 4e6],
+        'lily.impacts': [1e6, 1e6, 1e6, 1e6],
+        'lily.incidents': [1e3, 1e3, 1e3, 1e3],
+      }).length,
+    ).toBeLessThan(60);
+  });
+
+  it('from before there were incidents are good still: nothing of them has been seen', () => {
+    expect(decodePositions('AQIFBgEHtHIJBA')).toEqual({
+      'lily.changes': [5, 6],
+      'lily.impacts': [7],
+      'lily.incidents': [],
+    });
   });
 
   it('are told from garbage, and from damaged ids', () => {

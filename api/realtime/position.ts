@@ -1,7 +1,9 @@
 import { crc32 } from 'node:zlib';
 import { copyPositions, emptyPositions, notificationTopics, type Positions } from '#platform/kafka/notification-log.ts';
 
-const format = 1;
+const format = 2;
+/** How many topics the positions of each format are of. Before there were incidents, there were two topics. */
+const topicsOfFormat: Readonly<Record<number, number>> = { 1: 2, [format]: notificationTopics.length };
 /** More partitions than any topic of Lily has. */
 const mostPartitions = 10_000;
 const checksumBytes = 4;
@@ -27,11 +29,12 @@ export function encodePositions(positions: Readonly<Positions>): string {
 export function decodePositions(id: string): Positions | undefined {
   const bytes = Buffer.from(id, 'base64url');
   const end = bytes.length - checksumBytes;
-  if (end < 1 || bytes.toString('base64url') !== id || bytes[0] !== format) return undefined;
+  const topicCount = topicsOfFormat[bytes[0] ?? 0];
+  if (end < 1 || bytes.toString('base64url') !== id || topicCount === undefined) return undefined;
   if (bytes.readUInt32BE(end) !== crc32(bytes.subarray(0, end))) return undefined;
   const numbers = readNumbers(bytes.subarray(1, end));
   const positions = emptyPositions();
-  for (const topic of notificationTopics) {
+  for (const topic of notificationTopics.slice(0, topicCount)) {
     const count = numbers.shift();
     if (count === undefined || count > mostPartitions || count > numbers.length) return undefined;
     positions[topic] = numbers.splice(0, count);

@@ -22,7 +22,7 @@ export const notificationQuery = z.strictObject({
     .meta({ description: 'The id of the last message seen: everything after it follows' }),
   entity_type: listOf(entityTypeSchema).optional().meta({ description: 'Only entities of these types' }),
   metadata_id: listOf(metadataIdSchema).optional().meta({ description: 'Only these entities' }),
-  types: listOf(z.enum(['update', 'impact'], { error: 'must be update or impact' }))
+  types: listOf(z.enum(['update', 'impact', 'incident'], { error: 'must be update, impact or incident' }))
     .optional()
     .meta({ description: 'Only messages of these types' }),
 });
@@ -58,8 +58,17 @@ export function parseConnect(parameters: URLSearchParams): ConnectRequest {
 /** Looks at what is known without parsing first. */
 export function wants({ types, entityIds, entityTypes }: Subscription, incoming: Incoming): boolean {
   if (types !== undefined && !types.has(incoming.type)) return false;
+  if (incoming.type === 'incident') return entityTypes === undefined && isAbout(incoming, entityIds);
   if (entityIds !== undefined && !entityIds.has(incoming.entityId)) return false;
-  return entityTypes === undefined || entityTypes.has(incoming.notification?.entity_type ?? '');
+  if (entityTypes === undefined) return true;
+  const { notification } = incoming;
+  return notification !== undefined && 'entity_type' in notification && entityTypes.has(notification.entity_type);
+}
+
+/** An incident is of as many entities as it is about; it has no type of entity to ask for. */
+function isAbout({ notification }: Incoming, entityIds: ReadonlySet<string> | undefined): boolean {
+  if (entityIds === undefined) return true;
+  return notification?.type === 'incident' && notification.metadata_ids.some((id) => entityIds.has(id));
 }
 
 function setOf(values: string[] | undefined): ReadonlySet<string> | undefined {

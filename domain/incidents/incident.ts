@@ -85,6 +85,8 @@ export interface IncidentRequest {
   key: string;
   /** The id that the incident gets if a report opens it. */
   incidentId: string;
+  /** Changes after which the workflow continues as new; without it, when Temporal suggests so. */
+  changesPerExecution?: number;
 }
 
 /** The name of the signal that brings a report, of type {@link IdentifiedReport}. */

@@ -1,4 +1,6 @@
 import type { ChangeKind } from '../assets/entity.ts';
+import type { IncidentState, Severity } from '../incidents/incident.ts';
+import type { IncidentChange } from '../incidents/record.ts';
 import type { ImpactCause } from '../propagation/impact.ts';
 
 /** A message on `/ws/notifications` about an entity that changed. */
@@ -23,6 +25,26 @@ export interface ImpactMessage {
   timestamp: string;
 }
 
+/** A message about an incident: what has just happened to it, and how it stands now. */
+export interface IncidentMessage {
+  type: 'incident';
+  id: string;
+  incident_id: string;
+  changes: IncidentChange[];
+  state: IncidentState;
+  severity: Severity;
+  title: string;
+  /** What it is about. */
+  metadata_ids: string[];
+  /** How many entities downstream it concerns; the nearest are in the incident itself. */
+  affected_count: number;
+  /** Escalation levels reached so far. */
+  escalation_level: number;
+  /** Whom an escalation tells; empty when this is none. */
+  notify: string[];
+  timestamp: string;
+}
+
 /** The first message of every connection: where the client is now, before anything has happened. */
 export interface HelloMessage {
   type: 'hello';
@@ -36,4 +58,4 @@ export interface GapMessage {
   detail: string;
 }
 
-export type NotificationMessage = HelloMessage | UpdateMessage | ImpactMessage | GapMessage;
+export type NotificationMessage = HelloMessage | UpdateMessage | ImpactMessage | IncidentMessage | GapMessage;

@@ -4,7 +4,7 @@ import type { Logger } from '../logger.ts';
 import { LastingConsumer } from './lasting-consumer.ts';
 
 /** The topics that people are notified from. */
-export const notificationTopics = [topics.changes, topics.impacts] as const;
+export const notificationTopics = [topics.changes, topics.impacts, topics.incidents] as const;
 
 export type NotificationTopic = (typeof notificationTopics)[number];
 
@@ -12,11 +12,15 @@ export type NotificationTopic = (typeof notificationTopics)[number];
 export type Positions = Record<NotificationTopic, number[]>;
 
 export function emptyPositions(): Positions {
-  return { [topics.changes]: [], [topics.impacts]: [] };
+  return { [topics.changes]: [], [topics.impacts]: [], [topics.incidents]: [] };
 }
 
 export function copyPositions(positions: Positions): Positions {
-  return { [topics.changes]: [...positions[topics.changes]], [topics.impacts]: [...positions[topics.impacts]] };
+  return {
+    [topics.changes]: [...positions[topics.changes]],
+    [topics.impacts]: [...positions[topics.impacts]],
+    [topics.incidents]: [...positions[topics.incidents]],
+  };
 }
 
 /** One message of the log. */

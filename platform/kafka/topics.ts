@@ -18,6 +18,7 @@ function plans(partitions: number): TopicPlan[] {
     // A client of the WebSocket that was away for up to a week misses nothing.
     { topic: topics.changes, partitions, retentionHours: 7 * day },
     { topic: topics.impacts, partitions, retentionHours: 7 * day },
+    { topic: topics.incidents, partitions, retentionHours: 7 * day },
     // A receipt is of use only while somebody waits for it: a minute.
     { topic: topics.receipts, partitions: 1, retentionHours: 1 },
     { topic: topics.deadLetter, partitions: 1, retentionHours: 30 * day },

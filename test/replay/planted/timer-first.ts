@@ -9,6 +9,7 @@ function late<Args extends unknown[], Result>(workflow: (...args: Args) => Promi
   };
 }
 
+export const handleIncident = late(real.handleIncident);
 export const ingestSource = late(real.ingestSource);
 export const propagateChanges = late(real.propagateChanges);
 export const transformBatch = late(real.transformBatch);
