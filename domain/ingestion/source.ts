@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { mongodbKind, mongodbSourceSchema } from './sources/mongodb.ts';
 import { dbtKind, dbtSourceSchema } from './sources/dbt.ts';
+import { kafkaKind, kafkaSourceSchema } from './sources/kafka.ts';
 import { mysqlKind, mysqlSourceSchema } from './sources/mysql.ts';
 import { fileKind, fileSourceSchema } from './sources/file.ts';
 import { neo4jKind, neo4jSourceSchema } from './sources/neo4j.ts';
@@ -12,6 +13,7 @@ const schemas = [
   mysqlSourceSchema,
   mongodbSourceSchema,
   neo4jSourceSchema,
+  kafkaSourceSchema,
   fileSourceSchema,
   dbtSourceSchema,
 ] as const;
@@ -34,6 +36,7 @@ const kinds: { [Type in SourceType]: SourceKind<Extract<SourceOptions, { type: T
   mongodb: mongodbKind,
   dbt: dbtKind,
   neo4j: neo4jKind,
+  kafka: kafkaKind,
 };
 
 function kindOf(source: SourceOptions): SourceKind<SourceOptions> {

@@ -3,6 +3,7 @@ import type { Source, SourceContext } from '../source.ts';
 import { MongodbCatalog } from './mongodb/mongodb-source.ts';
 import { FileReader } from './file/file-source.ts';
 import { DbtArtifacts } from './dbt/dbt-source.ts';
+import { KafkaCatalog } from './kafka/kafka-source.ts';
 import { MysqlCatalog } from './mysql/mysql-source.ts';
 import { Neo4jCatalog } from './neo4j/neo4j-source.ts';
 import { PostgresCatalog } from './postgres/postgres-source.ts';
@@ -19,6 +20,7 @@ const openers: Openers = {
   mongodb: (options, context) => new MongodbCatalog(options, context),
   dbt: (options, context) => new DbtArtifacts(options, context),
   neo4j: (options, context) => new Neo4jCatalog(options, context),
+  kafka: (options, context) => new KafkaCatalog(options, context),
 };
 
 /** Makes the reader of a source. Nothing is connected before the first question. */

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { pageSizeSchema, sourceNameSchema, type SourceKind } from './kind.ts';
-import { patternsSchema, serverName, serverTarget, serverUrlSchema, type ServerTarget } from './server-url.ts';
+import {
+  patternsSchema,
+  serverName,
+  serverTarget,
+  serverUrlSchema,
+  withKeptPassword,
+  type ServerTarget,
+} from './server-url.ts';
 
 const usualPort = 27_017;
 const flag = ['true', 'false'] as const;
@@ -100,4 +107,5 @@ export const mongodbKind: SourceKind<MongodbSource> = {
     const { host, isService } = mongodbTarget(url);
     return isService ? [] : [{ host, field: '/source/url' }];
   },
+  withKeptSecrets: (given, kept) => ({ ...given, url: withKeptPassword(given.url, kept.url) }),
 };

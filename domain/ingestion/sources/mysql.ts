@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { pageSizeSchema, sourceNameSchema, type SourceKind } from './kind.ts';
-import { patternsSchema, serverName, serverTarget, serverUrlSchema, type ServerTarget } from './server-url.ts';
+import {
+  patternsSchema,
+  serverName,
+  serverTarget,
+  serverUrlSchema,
+  withKeptPassword,
+  type ServerTarget,
+} from './server-url.ts';
 
 /** Values of `ssl-mode` that a MySQL source understands; they mean what they mean to the `mysql` client. */
 export const mysqlSslModes = ['disabled', 'preferred', 'required', 'verify-identity'] as const;
@@ -61,4 +68,5 @@ export const mysqlKind: SourceKind<MysqlSource> = {
     return { ...rest, host, port, ...(path === '' ? {} : { database: path }) };
   },
   hostsOf: ({ url }) => [{ host: mysqlTarget(url).host, field: '/source/url' }],
+  withKeptSecrets: (given, kept) => ({ ...given, url: withKeptPassword(given.url, kept.url) }),
 };

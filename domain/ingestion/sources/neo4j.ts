@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { pageSizeSchema, sourceNameSchema, type SourceKind } from './kind.ts';
-import { patternsSchema, serverName, serverTarget, serverUrlSchema, type ServerTarget } from './server-url.ts';
+import {
+  patternsSchema,
+  serverName,
+  serverTarget,
+  serverUrlSchema,
+  withKeptPassword,
+  type ServerTarget,
+} from './server-url.ts';
 
 const usualPort = 7687;
 
@@ -71,4 +78,5 @@ export const neo4jKind: SourceKind<Neo4jSource> = {
     return { ...rest, host, port };
   },
   hostsOf: ({ url }) => [{ host: neo4jTarget(url).host, field: '/source/url' }],
+  withKeptSecrets: (given, kept) => ({ ...given, url: withKeptPassword(given.url, kept.url) }),
 };

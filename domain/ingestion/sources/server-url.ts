@@ -59,6 +59,20 @@ export function serverName({ host, port }: { host: string; port: number }, usual
   return port === usualPort ? name : `${name}:${port}`;
 }
 
+/**
+ * The given URL with the password of the kept one, where none is given and all else is the same: the place, the user, and how the
+ * way there is encrypted.
+ */
+export function withKeptPassword(given: string, kept: string): string {
+  const [now, before] = [new URL(given), new URL(kept)];
+  if (now.password !== '') return given;
+  const { password } = before;
+  before.password = '';
+  if (now.href !== before.href) return given;
+  now.password = password;
+  return now.href;
+}
+
 /** Patterns with `*` and `?` that choose names. */
 export function patternsSchema(description: string) {
   return z
