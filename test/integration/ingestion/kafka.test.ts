@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { zstdCompressSync } from 'node:zlib';
 import { Type } from 'avsc';
 import { CompressionTypes, type Admin, type Kafka } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -130,10 +129,9 @@ test('what is no document is said to be what it is', async () => {
 test('a batch that unpacks to far more than it was is not unpacked', async () => {
   await topic('bomb');
   const value = JSON.stringify({ text: 'x'.repeat(70 * 1024 * 1024) });
-  expect(zstdCompressSync(value).length).toBeLessThan(100_000);
   await send('bomb', [{ value }], CompressionTypes.GZIP);
-  const failure = await failureOf(crawl(source()));
-  expect(failure).toMatchObject({ code: 'source-unreachable' });
+  const records = byName(await crawl(source()));
+  expect(records.get(`field ${at('bomb.value')}`)?.statistics).toMatchObject({ types: { unreadable: 1 } });
 });
 
 describe('with a schema registry', () => {

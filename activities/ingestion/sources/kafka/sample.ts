@@ -46,9 +46,9 @@ export async function readTopicSample(
   try {
     latest = await session.latest(topic, { offsets, limit, bytes: sampleBytes, timeMs: sampleTimeMs });
   } catch (error) {
-    // Compressed in a way that is not understood here (Snappy, LZ4): the topic is there, its records are not read.
-    if (!(error instanceof LilyError) || !/not implemented/i.test(error.message)) throw error;
-    count(value.formats, 'compressed');
+    // Packed in a way that is not understood here (Snappy, LZ4), or into far more than it was: the topic is there, and says so.
+    if (!(error instanceof LilyError) || !/compression not implemented|larger than/i.test(error.message)) throw error;
+    count(value.formats, 'unreadable');
     return { records: 0, key, value, isWhole: false, fault: undefined };
   }
   let fault: string | undefined;
@@ -107,7 +107,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function decode(bytes: Buffer): string | undefined {
   try {
-    return utf8.decode(bytes);
+    const text = utf8.decode(bytes);
+    return text.includes('\u0000') ? undefined : text;
   } catch {
     return undefined;
   }
