@@ -138,6 +138,25 @@ describe('places that are no database', () => {
     expect(failure.message).not.toContain('hunter2');
   });
 
+  test('one that sends without end is cut off, and that is final', async () => {
+    answer = (socket) => {
+      // An answer of two gigabytes, as far as its length goes.
+      socket.once('data', () => {
+        socket.write(Buffer.from([0x52, 0x7f, 0xff, 0xff, 0xff]));
+        const chunk = Buffer.alloc(1024 * 1024);
+        const pump = (): void => {
+          while (!socket.destroyed && socket.write(chunk));
+        };
+        socket.on('drain', pump);
+        pump();
+      });
+    };
+    const failure = await failureOf(sourceOf(`${url}?sslmode=disable`).check());
+    expect(failure).toBeInstanceOf(PermanentSourceError);
+    expect(failure.message).toContain('sent more than 64 MiB in one answer');
+    expect(failure.message).not.toContain('hunter2');
+  });
+
   test('a port where nobody listens refuses connections', async () => {
     const failure = await failureOf(sourceOf('postgres://u:hunter2@127.0.0.1:1/d').check());
     expect(failure).toMatchObject({ code: 'source-unreachable', message: '127.0.0.1:1 refuses connections.' });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Type } from 'avsc';
-import { CompressionTypes, type Admin, type Kafka } from 'kafkajs';
+import { CompressionTypes, ConfigResourceTypes, type Admin, type Kafka } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { PermanentSourceError } from '#activities/ingestion/permanent-source-error.ts';
 import type { KafkaSource } from '#domain/ingestion/sources/kafka.ts';
@@ -41,7 +41,7 @@ const at = (path: string): string => `bus.${prefix}${path}`;
 async function topic(name: string, partitions = 1, settings: Record<string, string> = {}): Promise<string> {
   const full = `${prefix}${name}`;
   await admin.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false,
     topics: [
       {
         topic: full,
@@ -51,6 +51,12 @@ async function topic(name: string, partitions = 1, settings: Record<string, stri
     ],
   });
   made.push(full);
+  // The broker that was asked knows of it a moment later than the one that made it; kafkajs does not wait for that.
+  const isLed = async (): Promise<boolean> => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [full] });
+    return topics[0]?.partitions.length === partitions;
+  };
+  await expect.poll(() => isLed().catch(() => false), { timeout: 10_000 }).toBe(true);
   return full;
 }
 
@@ -238,7 +244,7 @@ test('the fingerprint changes with topics, partitions and settings, and not with
   const wider = await fingerprint(source());
   await admin.alterConfigs({
     validateOnly: false,
-    resources: [{ type: 2, name, configEntries: [{ name: 'retention.ms', value: '1000' }] }],
+    resources: [{ type: ConfigResourceTypes.TOPIC, name, configEntries: [{ name: 'retention.ms', value: '1000' }] }],
   });
   await expect.poll(() => fingerprint(source())).not.toBe(wider);
 });

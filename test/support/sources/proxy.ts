@@ -9,7 +9,7 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-export async function proxyTo(target: { host: string; port: number }): Promise<Proxy> {
+export async function proxyTo(target: { host: string; port: number }, port = 0): Promise<Proxy> {
   let connections = 0;
   const open = new Set<Socket>();
   const server = createServer((near) => {
@@ -28,7 +28,7 @@ export async function proxyTo(target: { host: string; port: number }): Promise<P
       });
     }
   });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  await new Promise<void>((done) => server.listen(port, '127.0.0.1', done));
   return {
     port: (server.address() as AddressInfo).port,
     connections: () => connections,

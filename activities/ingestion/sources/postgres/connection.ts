@@ -4,6 +4,7 @@ import { Client, DatabaseError } from 'pg';
 import { LilyError } from '#domain/errors.ts';
 import { postgresTarget, type PostgresTarget } from '#domain/ingestion/sources/postgres.ts';
 import { resolveAllowed } from '#platform/address-guard.ts';
+import { ByteMeter } from '#platform/byte-meter.ts';
 import type { SourceContext } from '../../source.ts';
 import { asSourceError } from './failures.ts';
 
@@ -45,12 +46,14 @@ export interface Session {
 export async function openSession(url: string, context: SourceContext): Promise<Session> {
   const target = postgresTarget(url);
   const addresses = await resolveAllowed(target.host, context.allowPrivate);
-  const { client, socket } = await connect(target, addresses);
+  const meter = new ByteMeter();
+  const { client, socket } = await connect(target, addresses, meter);
   const query = async <Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> => {
+    meter.beginAnswer();
     try {
       return (await client.query<Row>(sql, values)).rows;
     } catch (error) {
-      throw asSourceError(error, target);
+      throw asSourceError(error, target, meter);
     }
   };
   const close = async (): Promise<void> => {
@@ -84,35 +87,41 @@ interface Connection {
 }
 
 /** Tries the addresses in turn. The first that accepts or refuses us decides; only a silent one is passed over. */
-async function connect(target: PostgresTarget, addresses: string[]): Promise<Connection> {
+async function connect(target: PostgresTarget, addresses: string[], meter: ByteMeter): Promise<Connection> {
   let failure: unknown;
   for (const address of addresses) {
     try {
-      return await connectTo(target, address);
+      return await connectTo(target, address, meter);
     } catch (error) {
       failure = error;
       if (error instanceof DatabaseError) break;
     }
   }
-  throw asSourceError(failure, target);
+  throw asSourceError(failure, target, meter);
 }
 
-async function connectTo(target: PostgresTarget, address: string): Promise<Connection> {
+async function connectTo(target: PostgresTarget, address: string, meter: ByteMeter): Promise<Connection> {
   const encrypted = target.sslMode !== 'disable';
   try {
-    return await signIn(target, address, encrypted);
+    return await signIn(target, address, encrypted, meter);
   } catch (error) {
     const noTls = error instanceof Error && error.message === 'The server does not support SSL connections';
-    if (noTls && target.sslMode === 'prefer') return signIn(target, address, false);
+    if (noTls && target.sslMode === 'prefer') return signIn(target, address, false, meter);
     throw error;
   }
 }
 
-async function signIn(target: PostgresTarget, address: string, encrypted: boolean): Promise<Connection> {
+async function signIn(
+  target: PostgresTarget,
+  address: string,
+  encrypted: boolean,
+  meter: ByteMeter,
+): Promise<Connection> {
   const verify = target.sslMode === 'verify-full';
   // The certificate is checked against the name, though the connection goes to the address that was judged.
   const servername = isIP(target.host) === 0 ? { servername: target.host } : {};
   const socket = new Socket();
+  meter.watch(socket);
   const client = new Client({
     stream: () => socket,
     host: address,
