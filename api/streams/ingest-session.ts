@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { Principal } from '#domain/access/principal.ts';
 import { LilyError } from '#domain/errors.ts';
@@ -72,7 +71,7 @@ export class IngestSession {
     if (this.#ending) return;
     this.#ending = true;
     this.#waiting = [];
-    await Promise.race([this.#working, sleep(lastGroupMs, undefined, { ref: false })]);
+    await Promise.race([this.#working, sleep(lastGroupMs)]);
     this.#options.socket.close(code, reason);
     // The client's own part of closing must be read, though nothing else is.
     this.#options.socket.resume();
@@ -192,4 +191,8 @@ export class IngestSession {
     this.#options.load.remove(this.#unanswered.bytes);
     this.#unanswered = { messages: 0, bytes: 0 };
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
