@@ -1,6 +1,8 @@
 import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
 import kafkajs from 'kafkajs';
+import { unlz4 } from './lz4.ts';
+import { unsnappy } from './snappy.ts';
 
 /** Bytes that one compressed batch of records may unfold to. */
 const unfoldedBytes = 64 * 1024 * 1024;
@@ -12,8 +14,8 @@ const unzstd = promisify(zstdDecompress);
 let done = false;
 
 /**
- * Gives kafkajs codecs that bound what a batch may unfold to, and zstd, which it lacks. Snappy and LZ4 it lacks too, and
- * says so. Lily itself sends nothing compressed.
+ * Gives kafkajs codecs that bound what a batch may unfold to, also for zstd, Snappy and LZ4, which it lacks. Lily itself
+ * sends nothing compressed.
  */
 export function useBoundedCodecs(): void {
   if (done) return;
@@ -25,4 +27,6 @@ export function useBoundedCodecs(): void {
   });
   CompressionCodecs[CompressionTypes.GZIP] = reading((bytes) => ungzip(bytes, bounded));
   CompressionCodecs[CompressionTypes.ZSTD] = reading((bytes) => unzstd(bytes, bounded));
+  CompressionCodecs[CompressionTypes.Snappy] = reading(async (bytes) => unsnappy(bytes, unfoldedBytes));
+  CompressionCodecs[CompressionTypes.LZ4] = reading(async (bytes) => unlz4(bytes, unfoldedBytes));
 }
