@@ -51,6 +51,7 @@ import { topicControl } from './streams/topic-control.ts';
 import { topicDescription } from './streams/topic-openapi.ts';
 import { topicRouter } from './streams/topic-router.ts';
 import { persistently, waitingApp } from './start-up.ts';
+import { transformationDescription, transformationRouter } from './transformation/domain.ts';
 import { webhookDescription } from './webhooks/openapi.ts';
 import { webhookRouter } from './webhooks/router.ts';
 
@@ -168,6 +169,16 @@ async function start(): Promise<void> {
           allowPrivateSources: config.allowPrivateSources,
         }),
         description: topicDescription,
+      },
+      {
+        router: transformationRouter({
+          db: mongo.db,
+          temporal,
+          secretKey: config.secretKey,
+          signedIn,
+          idempotency,
+        }),
+        description: transformationDescription,
       },
     ],
   });

@@ -15,6 +15,7 @@ import { ensureLineageRunIndexes } from '#platform/mongo/lineage-runs.ts';
 import { ensureRuleSetIndexes } from '#platform/mongo/rule-sets.ts';
 import { ensureNameIndex } from '#platform/mongo/named-entities.ts';
 import { ensureRunIndexes } from '#platform/mongo/runs.ts';
+import { ensureTransformationJobIndexes } from '#platform/mongo/transformation-jobs.ts';
 import { ensureObjectIndexes } from '#platform/objects/object-store.ts';
 import { ensureWebhookIndexes } from '#platform/mongo/webhook-endpoints.ts';
 import { ensureScheduleIndexes } from '#platform/mongo/schedules.ts';
@@ -40,6 +41,7 @@ try {
     ensureIdempotencyIndexes(db),
     ensureRuleSetIndexes(db),
     ensureRunIndexes(db),
+    ensureTransformationJobIndexes(db),
     ensureIntegrationIndexes(db),
     ensureIncidentIndexes(db),
     ensureNameIndex(db),

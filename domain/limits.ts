@@ -144,4 +144,6 @@ export const limits = {
   dbtNodes: 500_000,
   /** Characters of a manifest that are read for one page. */
   dbtPageBytes: 8 * 1024 * 1024,
+  /** Raw records that one reprocessing may look at. */
+  reprocessRecords: 5_000_000,
 } as const;

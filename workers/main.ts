@@ -11,6 +11,8 @@ import { topicReaders } from '#activities/streams/open-reader.ts';
 import { streamActivities } from '#activities/streams/index.ts';
 import { recordPreview } from '#activities/transformation/preview.ts';
 import { transformationActivities } from '#activities/transformation/index.ts';
+import { replayActivities } from '#activities/transformation/replay/index.ts';
+import { reprocessingActivities } from '#activities/transformation/reprocessing/index.ts';
 import { batchRules, rulesOf } from '#activities/transformation/rules/batch-rules.ts';
 import { taskQueues } from '#domain/task-queues.ts';
 import { topics } from '#domain/topics.ts';
@@ -37,6 +39,7 @@ import { ruleSets } from '#platform/mongo/rule-sets.ts';
 import { runs } from '#platform/mongo/runs.ts';
 import { schedules } from '#platform/mongo/schedules.ts';
 import { sources } from '#platform/mongo/sources.ts';
+import { transformationJobs } from '#platform/mongo/transformation-jobs.ts';
 import { connectNeo4j } from '#platform/neo4j/client.ts';
 import { graphWriter } from '#platform/neo4j/graph-writer.ts';
 import { lineage } from '#platform/neo4j/lineage.ts';
@@ -72,6 +75,7 @@ const sourceAccess = {
   objects,
   allowPrivateSources: config.allowPrivateSources,
 };
+const jobs = transformationJobs(db);
 const rules = rulesOf({ ruleSets: ruleSets(db), compile: ruleCompiler(config.secretKey) });
 // Webpack tells its whole story on every start; only what goes wrong is of interest.
 const quiet = sdkLogger(logger.child({ component: 'bundler' }, { level: 'warn' }));
@@ -99,6 +103,8 @@ const workers = await Promise.all([
         lineageRuns: lineageRuns(db),
         lineageNodes: lineageNodes(db),
       }),
+      ...replayActivities({ ...stores, jobs }),
+      ...reprocessingActivities({ ...stores, jobs, ruleSets: ruleSets(db), rules }),
       ...propagationActivities({ ...stores, lineage: lineage(neo4j), producer }),
     },
   }),

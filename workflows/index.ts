@@ -6,5 +6,7 @@ export { ingestSource } from './ingestion/ingest-source.ts';
 export { previewSource } from './ingestion/preview-source.ts';
 export { testSource } from './ingestion/test-source.ts';
 export { propagateChanges } from './propagation/propagate-changes.ts';
+export { replayDeadLetters } from './transformation/replay-dead-letters.ts';
+export { reprocessRawRecords } from './transformation/reprocess-raw-records.ts';
 export { transformBatch } from './transformation/transform-batch.ts';
 export { followTopic } from './streams/follow-topic.ts';

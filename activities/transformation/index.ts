@@ -85,7 +85,7 @@ export function transformationActivities(deps: TransformationDeps) {
     /** Parses, validates and normalises the batch's raw records; what cannot be processed becomes a dead letter. */
     async transformRecords(ref: BatchRef): Promise<{ read: number; rejected: number }> {
       const work = await workOn(ref);
-      await deps.deadLetters.put(ref.tenantId, work.letters);
+      await deps.deadLetters.put(ref, work.letters);
       return { read: work.read, rejected: work.letters.length };
     },
 

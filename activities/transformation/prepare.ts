@@ -61,7 +61,7 @@ export function prepare(raw: RawRecordDoc, rules?: RuleSet): Prepared {
 
 /** Applies the tenant's rules to a valid record, before it is normalised. What they drop or fail on becomes a dead letter. */
 export function withRules(raw: RawRecordDoc, record: IngestRecord, rules: RuleSet | undefined): Parsed {
-  if (rules === undefined) return { ok: true, record };
+  if (rules === undefined || isRuled(raw)) return { ok: true, record };
   const outcome = rules.apply(record, raw.door);
   switch (outcome.kind) {
     case 'kept':
@@ -91,6 +91,11 @@ export function parse(raw: RawRecordDoc): Parsed {
   }
   // The parsed copy drops keys that JavaScript treats in a way of its own; the original keeps every key faithfully.
   return { ok: true, record: body as IngestRecord };
+}
+
+/** Reprocessing made it of several records, after the rules. */
+function isRuled({ derived, body_of }: RawRecordDoc): boolean {
+  return derived === true && body_of === undefined;
 }
 
 /** Gives a record its identity, and its references their ids. */

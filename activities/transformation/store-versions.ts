@@ -1,4 +1,5 @@
 import type { Entity, EntityVersion } from '#domain/assets/entity.ts';
+import type { BatchRef } from '#domain/transformation/batch.ts';
 import type { DeadLetter } from '#domain/transformation/dead-letter.ts';
 import type { DeadLetters } from '#platform/mongo/dead-letters.ts';
 import type { Entities } from '#platform/mongo/entities.ts';
@@ -21,16 +22,15 @@ export interface StoreOutcome {
   letters: number;
 }
 
-interface Batch {
-  tenantId: string;
-  batchId: string;
-}
-
 /**
  * Applies prepared records: history first, because inserting (entity, version) is what claims a version; then the current
  * entities. After a crash at any point, doing it again completes what is missing and returns the same versions.
  */
-export async function storeVersions(deps: StoreDeps, batch: Batch, records: PreparedRecord[]): Promise<StoreOutcome> {
+export async function storeVersions(
+  deps: StoreDeps,
+  batch: BatchRef,
+  records: PreparedRecord[],
+): Promise<StoreOutcome> {
   const earlier = await deps.entities.versionsOfBatch(batch.tenantId, batch.batchId);
   const bases = await readBases(deps, batch, records, earlier);
   const { open, refused } = remainingAfter(records, earlier);
@@ -39,7 +39,7 @@ export async function storeVersions(deps: StoreDeps, batch: Batch, records: Prep
   for (const { record, found } of refused) letters.push(mismatch(batch.batchId, record, found));
   const versions = [...earlier, ...claimed];
   await Promise.all([
-    deps.deadLetters.put(batch.tenantId, letters),
+    deps.deadLetters.put(batch, letters),
     deps.entities.closePredecessors(batch.tenantId, versions),
     deps.entities.putCurrent(batch.tenantId, newestEntities(versions)),
   ]);
@@ -50,7 +50,7 @@ export async function storeVersions(deps: StoreDeps, batch: Batch, records: Prep
 /** What is stored of the batch's entities, including what an earlier attempt wrote to the history only. */
 async function readBases(
   deps: StoreDeps,
-  { tenantId }: Batch,
+  { tenantId }: BatchRef,
   records: PreparedRecord[],
   earlier: EntityVersion[],
 ): Promise<Map<string, Entity>> {
@@ -87,7 +87,7 @@ interface Claims {
  */
 async function claimVersions(
   deps: StoreDeps,
-  { tenantId, batchId }: Batch,
+  { tenantId, batchId }: BatchRef,
   bases: Map<string, Entity>,
   open: PreparedRecord[],
 ): Promise<Claims> {

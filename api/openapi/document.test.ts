@@ -6,6 +6,7 @@ import { incidentsDescription } from '../incidents/openapi.ts';
 import { ingestionDescription } from '../ingestion/openapi.ts';
 import { integrationsDescription } from '../integrations/openapi.ts';
 import { topicDescription } from '../streams/topic-openapi.ts';
+import { transformationDescription } from '../transformation/domain.ts';
 import { webhookDescription } from '../webhooks/openapi.ts';
 import { openLineageDescription } from '../openlineage/openapi.ts';
 import { openApiDocument } from './document.ts';
@@ -18,6 +19,7 @@ const document = openApiDocument(
   apiKeyDescription,
   integrationsDescription,
   incidentsDescription,
+  transformationDescription,
   webhookDescription,
   topicDescription,
 ) as Node & {

@@ -42,6 +42,7 @@ export function openApiDocument(...more: Description[]): JsonSchema {
       { name: 'incidents', description: 'What is wrong, and who sees to it' },
       { name: 'integrations', description: 'Which foreign systems may speak to Lily' },
       { name: 'streams', description: 'What flows in without end: sockets and topics' },
+      { name: 'transformation', description: 'Rules that records go through, and records that did not' },
       { name: 'webhooks', description: 'What others send by themselves' },
       { name: 'notifications', description: 'What changes, as it changes' },
       { name: 'operations', description: 'Health of this process' },

@@ -37,6 +37,34 @@ export function parseFaultHeader(text: string): RecordFault | undefined {
   }
 }
 
+/**
+ * Where a dead letter stands. `dropped`: a rule took it out on purpose, so nobody has to mend it; `replaying`: a replay has
+ * it; `resolved`: a replay of it was applied; `discarded`: somebody has decided that it stays out.
+ */
+export const deadLetterStates = ['open', 'dropped', 'replaying', 'resolved', 'discarded'] as const;
+export type DeadLetterState = (typeof deadLetterStates)[number];
+
+/** One time that a letter was replayed. */
+export interface ReplayAttempt {
+  attempt: number;
+  /** The record that the replay made of it. */
+  record_id: string;
+  job: string;
+  page: number;
+  at: Date;
+  by: string;
+  /** Whether it was to be applied even over something newer. */
+  forced: boolean;
+  outcome: 'resolved' | 'rejected';
+  reason?: DeadLetterReason;
+  detail?: string;
+}
+
+/** The id of the record that a replay makes of a letter: the same attempt always makes the same record. */
+export function replayRecordId(recordId: string, attempt: number): string {
+  return `${recordId}~${attempt}`;
+}
+
 /** A record that could not be processed, with what is needed to mend and replay it. */
 export interface DeadLetter {
   /** The raw record's id; the raw record itself stays where it landed. */

@@ -1,7 +1,7 @@
 import type { Collection, Db } from 'mongodb';
 import type { Entity, EntityVersion } from '#domain/assets/entity.ts';
 import type { BatchCounts, Door, RecordFormat } from '#domain/transformation/batch.ts';
-import type { DeadLetter, RecordFault } from '#domain/transformation/dead-letter.ts';
+import type { DeadLetter, DeadLetterState, RecordFault, ReplayAttempt } from '#domain/transformation/dead-letter.ts';
 
 /** A record as it arrived, kept before anything is done to it. `_id` is the record id, so it lands once however often it is delivered. */
 export interface RawRecordDoc {
@@ -25,6 +25,8 @@ export interface RawRecordDoc {
   repeats?: string;
   /** Set where the body is that of the repeated record, and not kept twice. */
   body_of?: string;
+  /** Made by reprocessing: it says nothing that an earlier record did not say. */
+  derived?: true;
   /** The version that the entity must have when this is applied; 0 when it must not be there. */
   expected_version?: number;
 }
@@ -53,7 +55,31 @@ export interface IntakeRangeDoc {
 export type EntityDoc = Entity & { _id: string; record_id: string };
 /** `_id` is the entity id and the version with leading zeros: unique, and in the order of versions. */
 export type EntityVersionDoc = EntityVersion & { _id: string };
-export type DeadLetterDoc = DeadLetter & { _id: string };
+
+/** A dead letter and what people did about it. `_id` is the raw record's id. */
+export interface DeadLetterDoc extends DeadLetter {
+  _id: string;
+  /** The topic or the type of the source that the batch came from. */
+  source: string;
+  state: DeadLetterState;
+  attempts: ReplayAttempt[];
+  /** A body that takes the place of the raw record's when it is replayed. */
+  mended?: { body: string; at: Date; by: string };
+  discarded?: { reason: string; at: Date; by: string };
+  /** The replay that has it now. */
+  claim?: LetterClaim;
+}
+
+export interface LetterClaim {
+  job: string;
+  page: number;
+  /** The state that it goes back to when the replay lets go of it. */
+  from: DeadLetterState;
+  by: string;
+  forced: boolean;
+  /** Why it was not even tried: something newer was said of its entity. */
+  superseded?: string;
+}
 
 export interface Collections {
   rawRecords: Collection<RawRecordDoc>;
@@ -84,12 +110,17 @@ export async function ensurePipelineIndexes(db: Db): Promise<void> {
   await Promise.all([
     all.rawRecords.createIndex({ batch_id: 1, seq: 1 }),
     all.rawRecords.createIndex({ tenant_id: 1, received_at: 1 }),
+    // What was said of an entity, in the order of arrival. The id is made of the tenant too.
+    all.rawRecords.createIndex({ entity_id: 1, received_at: 1 }),
     all.batches.createIndex({ tenant_id: 1, landed_at: -1 }),
     all.intakeRanges.createIndex({ taken_at: 1 }, { expireAfterSeconds: intakeRangeSeconds }),
     all.entities.createIndex({ tenant_id: 1, entity_type: 1, qualified_name: 1 }, { unique: true }),
     all.entities.createIndex({ source_id: 1 }, { partialFilterExpression: { source_id: { $exists: true } } }),
     all.entityVersions.createIndex({ batch_id: 1 }),
     all.deadLetters.createIndex({ tenant_id: 1, failed_at: -1 }),
+    all.deadLetters.createIndex({ tenant_id: 1, state: 1, received_at: 1, _id: 1 }),
+    all.deadLetters.createIndex({ 'claim.job': 1, 'claim.page': 1 }, { sparse: true }),
+    all.deadLetters.createIndex({ 'attempts.job': 1, 'attempts.page': 1 }, { sparse: true }),
     all.deadLetters.createIndex({ batch_id: 1 }),
   ]);
 }

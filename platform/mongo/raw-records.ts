@@ -29,6 +29,8 @@ export interface NewRawRecord {
   replyTo?: string;
   /** The record that this one repeats. */
   repeats?: string;
+  /** Made by reprocessing. */
+  derived?: true;
   /** Takes the body of that record instead of keeping it twice; `body` is empty then. */
   bodyOf?: string;
   expectedVersion?: number;
@@ -40,6 +42,17 @@ export interface Landing {
   /** Records that had landed before, in this batch or another. */
   duplicates: number;
 }
+
+export interface ArrivalRange {
+  from: Date;
+  to: Date;
+  door?: Door | undefined;
+  /** The last record of the page before. */
+  after?: { receivedAt: Date; recordId: string } | undefined;
+  limit: number;
+}
+
+export type ArrivedRecord = Pick<RawRecordDoc, '_id' | 'entity_id' | 'received_at' | 'batch_id'>;
 
 export type RawRecords = ReturnType<typeof rawRecords>;
 
@@ -81,6 +94,7 @@ export function rawRecords(db: Db) {
         if (record.fault !== undefined) document.fault = record.fault;
         if (record.replyTo !== undefined) document.reply_to = record.replyTo;
         if (record.repeats !== undefined) document.repeats = record.repeats;
+        if (record.derived !== undefined) document.derived = record.derived;
         if (record.bodyOf !== undefined) document.body_of = record.bodyOf;
         if (record.expectedVersion !== undefined) document.expected_version = record.expectedVersion;
         return document;
@@ -137,6 +151,88 @@ export function rawRecords(db: Db) {
 
     async record(tenantId: string, recordId: string) {
       return recordsOf(tenantId).findOne({ _id: recordId });
+    },
+
+    /** Records by their ids. */
+    async records(tenantId: string, recordIds: string[]): Promise<Map<string, RawRecordDoc>> {
+      const found = await recordsOf(tenantId)
+        .find({ _id: { $in: recordIds } })
+        .toArray();
+      return new Map(found.map((record) => [record._id, record]));
+    },
+
+    /** What arrived last. */
+    async newest(
+      tenantId: string,
+      { door, limit }: { door?: Door | undefined; limit: number },
+    ): Promise<RawRecordDoc[]> {
+      return recordsOf(tenantId)
+        .find({ derived: { $exists: false }, ...(door !== undefined && { door }) })
+        .sort({ received_at: -1 })
+        .limit(limit)
+        .toArray();
+    },
+
+    /** What was said of an entity, the newest first; what reprocessing made of it says nothing new. */
+    async said(tenantId: string, entityId: string, page: { skip?: number; limit: number }): Promise<RawRecordDoc[]> {
+      return recordsOf(tenantId)
+        .find({ entity_id: entityId, derived: { $exists: false } })
+        .sort({ received_at: -1, seq: -1, _id: -1 })
+        .skip(page.skip ?? 0)
+        .limit(page.limit)
+        .toArray();
+    },
+
+    /** The ids of what was said of an entity at a moment or later, in the order of arrival. */
+    async saidSince(tenantId: string, entityId: string, since: Date, limit: number): Promise<string[]> {
+      const found = await recordsOf(tenantId)
+        .find(
+          { entity_id: entityId, received_at: { $gte: since }, derived: { $exists: false } },
+          { projection: { _id: 1 } },
+        )
+        .sort({ received_at: -1, seq: -1, _id: -1 })
+        .limit(limit)
+        .toArray();
+      return found.map(({ _id }) => _id);
+    },
+
+    /** A page of what arrived in a range of time, without bodies, behind `after` when that is given. */
+    async arrived(tenantId: string, range: ArrivalRange): Promise<ArrivedRecord[]> {
+      const { from, to, after, limit, door } = range;
+      return recordsOf(tenantId)
+        .find(
+          {
+            received_at: { $gte: after?.receivedAt ?? from, $lt: to },
+            derived: { $exists: false },
+            ...(door !== undefined && { door }),
+            ...(after !== undefined && {
+              $or: [
+                { received_at: { $gt: after.receivedAt } },
+                { received_at: after.receivedAt, _id: { $gt: after.recordId } },
+              ],
+            }),
+          },
+          { projection: { entity_id: 1, received_at: 1, batch_id: 1 } },
+        )
+        .sort({ received_at: 1, _id: 1 })
+        .limit(limit)
+        .toArray();
+    },
+
+    /** How many arrived in a range of time; counts no further than `most`. */
+    async countArrived(tenantId: string, from: Date, to: Date, most: number): Promise<number> {
+      const found = recordsOf(tenantId).find({ received_at: { $gte: from, $lt: to } }, { projection: { _id: 1 } });
+      let count = 0;
+      for await (const _ of found.limit(most)) count += 1;
+      return count;
+    },
+
+    /** The sources of batches, by their ids. */
+    async sourcesOf(tenantId: string, batchIds: string[]): Promise<Map<string, string>> {
+      const found = await batchesOf(tenantId)
+        .find({ _id: { $in: batchIds } }, { projection: { source: 1 } })
+        .toArray();
+      return new Map(found.map(({ _id, source }) => [_id, source]));
     },
 
     /** The ids of the entities that a run has read, by the records that it landed. */

@@ -41,6 +41,19 @@ export class TenantCollection<Doc extends Owned> {
     return this.#collection.findOne(this.#bind(filter), options);
   }
 
+  /** How many documents there are of each value of a field. */
+  async countBy(field: keyof Doc & string, filter: Filter<Doc>): Promise<Map<string, number>> {
+    const groups = this.#collection.aggregate<{ _id: string; count: number }>([
+      { $match: this.#bind(filter) },
+      { $group: { _id: `$${field}`, count: { $sum: 1 } } },
+    ]);
+    return new Map((await groups.toArray()).map(({ _id, count }) => [_id, count]));
+  }
+
+  async updateMany(filter: Filter<Doc>, update: UpdateFilter<Doc>): Promise<UpdateResult<Doc>> {
+    return this.#collection.updateMany(this.#bind(filter), update);
+  }
+
   async count(filter: Filter<Doc>): Promise<number> {
     return this.#collection.countDocuments(this.#bind(filter));
   }

@@ -1,0 +1,264 @@
+import { ingestRecordSchema, type IngestRecord } from '#domain/assets/record.ts';
+import { replayRecordId, type DeadLetterReason, type ReplayAttempt } from '#domain/transformation/dead-letter.ts';
+import { jobBatchId, type JobRef, type JobReport } from '#domain/transformation/job.ts';
+import { metadataId } from '#platform/digest.ts';
+import type { DeadLetterDoc, RawRecordDoc } from '#platform/mongo/collections.ts';
+import type { DeadLetters, LetterOutcome } from '#platform/mongo/dead-letters.ts';
+import type { Entities } from '#platform/mongo/entities.ts';
+import type { NewRawRecord, RawRecords } from '#platform/mongo/raw-records.ts';
+import type { TransformationJobs } from '#platform/mongo/transformation-jobs.ts';
+
+export interface ReplayDeps {
+  deadLetters: Pick<
+    DeadLetters,
+    'claim' | 'claimedBy' | 'getMany' | 'noteSuperseded' | 'settle' | 'attemptsOf' | 'release'
+  >;
+  rawRecords: Pick<RawRecords, 'land' | 'records' | 'saidSince' | 'openBatchesOf'>;
+  entities: Pick<Entities, 'get'>;
+  jobs: Pick<TransformationJobs, 'get' | 'report'>;
+}
+
+/** A page of a replay. */
+export interface ReplayPage {
+  job: JobRef;
+  page: number;
+}
+
+export interface ClaimedPage {
+  letters: number;
+  /** Batches that it takes: the letters of one entity go one after the other. */
+  waves: number;
+}
+
+export type ReplayCounts = Record<'letters' | 'resolved' | 'rejected' | 'superseded', number>;
+
+export type ReplayActivities = ReturnType<typeof replayActivities>;
+
+/** Letters that a page takes. */
+const lettersPerPage = 200;
+/** Newer records of an entity that are looked at before a letter is refused. */
+const newerLookedAt = 50;
+
+/** The steps of `replayDeadLetters`. Each is idempotent: the page's letters are claimed for it before anything is done. */
+export function replayActivities(deps: ReplayDeps) {
+  const { deadLetters, rawRecords, jobs } = deps;
+
+  async function wavesOf({ job, page }: ReplayPage): Promise<Replayed[][]> {
+    const letters = await deadLetters.claimedBy(job.tenantId, { job: job.jobId, page });
+    const raws = await rawRecords.records(
+      job.tenantId,
+      letters.map(({ _id }) => _id),
+    );
+    return inWaves(letters.flatMap((letter) => replayedOf(letter, raws.get(letter._id))));
+  }
+
+  return {
+    /** Takes the next letters for a page. None: there is nothing left to replay. */
+    async claimLetters({ job, page }: ReplayPage): Promise<ClaimedPage> {
+      const document = await jobs.get(job.tenantId, 'replay', job.jobId);
+      if (document?.replay === undefined) return { letters: 0, waves: 0 };
+      const { filter, record_id, force } = document.replay;
+      const letters = await deadLetters.claim(job.tenantId, {
+        job: job.jobId,
+        page,
+        filter,
+        recordId: record_id,
+        notAfter: document.started_at,
+        limit: lettersPerPage,
+        by: document.actor,
+        forced: force,
+      });
+      if (letters.length === 0) return { letters: 0, waves: 0 };
+      return { letters: letters.length, waves: (await wavesOf({ job, page })).length };
+    },
+
+    /** Lands one wave of a page as a batch. What is older than what is known of its entity is left out, unless it is forced. */
+    async landWave({ job, page, wave }: ReplayPage & { wave: number }): Promise<{ batchIds: string[] }> {
+      const { tenantId } = job;
+      const ref = { tenantId, batchId: jobBatchId('replay', job, `${page}-${wave}`), source: 'replay' };
+      const replayed = (await wavesOf({ job, page }))[wave] ?? [];
+      const landed = await rawRecords.records(
+        tenantId,
+        replayed.map(({ recordId }) => recordId),
+      );
+      const records: NewRawRecord[] = [];
+      for (const [seq, one] of replayed.entries()) {
+        if (landed.has(one.recordId)) continue;
+        const guard = one.letter.claim?.forced === true ? {} : await guardOf(deps, tenantId, one);
+        if ('superseded' in guard) await deadLetters.noteSuperseded(tenantId, one.letter._id, guard.superseded);
+        else records.push(recordOf(one, seq, guard));
+      }
+      if (records.length > 0) await rawRecords.land(ref, records);
+      // A replay that failed may have landed some of them before, in a batch that never came to its end.
+      const open = await rawRecords.openBatchesOf(
+        tenantId,
+        replayed.map(({ recordId }) => recordId),
+      );
+      return { batchIds: open.map(({ batchId }) => batchId) };
+    },
+
+    /** Writes into each letter what became of it. */
+    async settleLetters({ job, page }: ReplayPage): Promise<ReplayCounts> {
+      const { tenantId, jobId } = job;
+      const at = { job: jobId, page };
+      const letters = await deadLetters.claimedBy(tenantId, at);
+      const ids = letters.map((letter) => replayRecordId(letter._id, attemptOf(letter)));
+      const [landed, refused] = await Promise.all([
+        rawRecords.records(tenantId, ids),
+        deadLetters.getMany(tenantId, ids),
+      ]);
+      await deadLetters.settle(
+        tenantId,
+        at,
+        letters.map((letter) => outcomeOf(letter, landed, refused)),
+      );
+      return counted(await deadLetters.attemptsOf(tenantId, at));
+    },
+
+    /** Lets go of what the replay still has: those letters are as they were before. */
+    async releaseLetters(job: JobRef): Promise<void> {
+      await deadLetters.release(job.tenantId, job.jobId);
+    },
+
+    async saveReplay(job: JobRef, report: JobReport): Promise<void> {
+      await jobs.report(job.tenantId, job.jobId, report);
+    },
+  };
+}
+
+/** A letter with the body that it is replayed with. */
+interface Replayed {
+  letter: DeadLetterDoc;
+  raw: RawRecordDoc;
+  recordId: string;
+  body: string;
+  /** Undefined while the body is no record. */
+  record: IngestRecord | undefined;
+  entityId: string;
+}
+
+function attemptOf(letter: DeadLetterDoc): number {
+  return letter.attempts.length + 1;
+}
+
+function replayedOf(letter: DeadLetterDoc, raw: RawRecordDoc | undefined): Replayed[] {
+  if (raw === undefined) return [];
+  const body = letter.mended?.body ?? raw.body;
+  const record = parse(body);
+  const entityId =
+    record === undefined ? raw.entity_id : metadataId(letter.tenant_id, record.entity_type, record.qualified_name);
+  return [{ letter, raw, recordId: replayRecordId(letter._id, attemptOf(letter)), body, record, entityId }];
+}
+
+function parse(body: string): IngestRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(body);
+    return ingestRecordSchema.safeParse(value).success ? (value as IngestRecord) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The n-th letter of each entity goes in the n-th wave, so that each finds what the one before has made. */
+function inWaves(replayed: readonly Replayed[]): Replayed[][] {
+  const waves: Replayed[][] = [];
+  const seen = new Map<string, number>();
+  for (const one of replayed) {
+    const wave = one.record === undefined ? 0 : (seen.get(one.entityId) ?? 0);
+    seen.set(one.entityId, wave + 1);
+    (waves[wave] ??= []).push(one);
+  }
+  return waves;
+}
+
+type Guard = { superseded: string } | { expectedVersion?: number };
+
+/**
+ * What keeps an old record from undoing a newer one. It is refused when something of its entity arrived at that moment or
+ * later and was not itself refused; and it is bound to the version that the entity has now, should something come meanwhile.
+ */
+async function guardOf(deps: ReplayDeps, tenantId: string, { letter, record, entityId }: Replayed): Promise<Guard> {
+  if (record === undefined || record.expected_version !== undefined) return {};
+  const entity = await deps.entities.get(tenantId, entityId);
+  const since = await deps.rawRecords.saidSince(tenantId, entityId, letter.received_at, newerLookedAt);
+  const others = since.filter((id) => id !== letter._id && !id.startsWith(`${letter._id}~`));
+  const refused = await deps.deadLetters.getMany(tenantId, others);
+  const newer = others.find((id) => !refused.has(id));
+  if (newer === undefined && since.length < newerLookedAt) {
+    return { expectedVersion: entity === undefined || entity.deleted ? 0 : entity.version };
+  }
+  return {
+    superseded: `The entity has a newer record, ${newer ?? since[0]}; replay with force to put this one over it`,
+  };
+}
+
+function recordOf(
+  { letter, raw, recordId, body, record, entityId }: Replayed,
+  seq: number,
+  guard: Guard,
+): NewRawRecord {
+  const forced = letter.claim?.forced === true;
+  return {
+    recordId,
+    seq,
+    entityId,
+    // It takes its place where it would have stood; what is forced is said now.
+    receivedAt: forced ? new Date() : raw.received_at,
+    door: raw.door,
+    actor: letter.mended?.by ?? raw.actor,
+    body: forced && record !== undefined ? withoutExpectation(record) : body,
+    repeats: letter._id,
+    ...(letter.mended === undefined && raw.fault !== undefined && { fault: raw.fault }),
+    ...('expectedVersion' in guard &&
+      guard.expectedVersion !== undefined && { expectedVersion: guard.expectedVersion }),
+  };
+}
+
+function withoutExpectation({ expected_version: _expected, ...record }: IngestRecord): string {
+  return JSON.stringify(record);
+}
+
+function outcomeOf(
+  letter: DeadLetterDoc,
+  landed: ReadonlyMap<string, RawRecordDoc>,
+  refused: ReadonlyMap<string, DeadLetterDoc>,
+): LetterOutcome {
+  const attempt = attemptOf(letter);
+  const recordId = replayRecordId(letter._id, attempt);
+  const { claim } = letter;
+  const base = {
+    attempt,
+    record_id: recordId,
+    job: claim?.job ?? '',
+    page: claim?.page ?? 0,
+    at: new Date(),
+    by: claim?.by ?? '',
+    forced: claim?.forced ?? false,
+  };
+  const rejected = (reason: DeadLetterReason, detail: string): LetterOutcome => ({
+    recordId: letter._id,
+    attempt: { ...base, outcome: 'rejected', reason, detail },
+  });
+  if (claim?.superseded !== undefined) return rejected('superseded', claim.superseded);
+  const raw = landed.get(recordId);
+  if (raw === undefined) return rejected('not-found', 'The raw record is no longer kept');
+  const again = refused.get(recordId);
+  if (again === undefined) return { recordId: letter._id, attempt: { ...base, outcome: 'resolved' } };
+  if (again.reason === 'version-mismatch' && raw.expected_version !== undefined) {
+    return rejected(
+      'superseded',
+      'The entity changed while this was replayed; replay with force to put this one over it',
+    );
+  }
+  return rejected(again.reason, again.detail);
+}
+
+function counted(attempts: readonly ReplayAttempt[]): ReplayCounts {
+  const counts: ReplayCounts = { letters: attempts.length, resolved: 0, rejected: 0, superseded: 0 };
+  for (const { outcome, reason } of attempts) {
+    if (outcome === 'resolved') counts.resolved += 1;
+    else if (reason === 'superseded') counts.superseded += 1;
+    else counts.rejected += 1;
+  }
+  return counts;
+}
