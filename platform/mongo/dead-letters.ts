@@ -2,7 +2,7 @@ import type { Db, Filter } from 'mongodb';
 import type { BatchRef } from '#domain/transformation/batch.ts';
 import type {
   DeadLetter,
-  DeadLetterReason,
+  
   DeadLetterState,
   ReplayAttempt,
 } from '#domain/transformation/dead-letter.ts';

@@ -70,7 +70,8 @@ export async function recompute(deps: RecomputeDeps, request: RecomputeRequest):
   const stored = entity === undefined || entity.deleted ? undefined : entity;
   const target = contentOf(tenantId, accepted.map(({ prepared }) => prepared).toReversed());
   if (stored?.content_hash === target?.content_hash) return { kind: 'unchanged' };
-  const single = accepted.length === 1;
+  // A merge that stands alone would be merged into what is stored; it has to say it all.
+  const single = accepted.length === 1 && first.prepared.op !== 'merge';
   return {
     kind: 'changing',
     entityId,
