@@ -1,11 +1,6 @@
 import type { Db, Filter } from 'mongodb';
 import type { BatchRef } from '#domain/transformation/batch.ts';
-import type {
-  DeadLetter,
-  
-  DeadLetterState,
-  ReplayAttempt,
-} from '#domain/transformation/dead-letter.ts';
+import type { DeadLetter, DeadLetterState, ReplayAttempt } from '#domain/transformation/dead-letter.ts';
 import type { LetterFilter } from '#domain/transformation/job.ts';
 import { collections, type DeadLetterDoc, type LetterClaim } from './collections.ts';
 import { duplicatesOnly } from './raw-records.ts';

@@ -58,6 +58,9 @@ export type RawRecords = ReturnType<typeof rawRecords>;
 
 const duplicateKey = 11_000;
 
+/** Of records that state one entity, and were not made of others. */
+const says = { derived: { $exists: false }, format: { $exists: false } };
+
 /** The landing place of raw records, and the batches that they wait in. */
 export function rawRecords(db: Db) {
   const all = collections(db);
@@ -167,7 +170,7 @@ export function rawRecords(db: Db) {
       { door, limit }: { door?: Door | undefined; limit: number },
     ): Promise<RawRecordDoc[]> {
       return recordsOf(tenantId)
-        .find({ derived: { $exists: false }, ...(door !== undefined && { door }) })
+        .find({ ...says, ...(door !== undefined && { door }) })
         .sort({ received_at: -1 })
         .limit(limit)
         .toArray();
@@ -176,7 +179,7 @@ export function rawRecords(db: Db) {
     /** What was said of an entity, the newest first; what reprocessing made of it says nothing new. */
     async said(tenantId: string, entityId: string, page: { skip?: number; limit: number }): Promise<RawRecordDoc[]> {
       return recordsOf(tenantId)
-        .find({ entity_id: entityId, derived: { $exists: false } })
+        .find({ entity_id: entityId, ...says })
         .sort({ received_at: -1, seq: -1, _id: -1 })
         .skip(page.skip ?? 0)
         .limit(page.limit)
@@ -186,10 +189,7 @@ export function rawRecords(db: Db) {
     /** The ids of what was said of an entity at a moment or later, in the order of arrival. */
     async saidSince(tenantId: string, entityId: string, since: Date, limit: number): Promise<string[]> {
       const found = await recordsOf(tenantId)
-        .find(
-          { entity_id: entityId, received_at: { $gte: since }, derived: { $exists: false } },
-          { projection: { _id: 1 } },
-        )
+        .find({ entity_id: entityId, received_at: { $gte: since }, ...says }, { projection: { _id: 1 } })
         .sort({ received_at: -1, seq: -1, _id: -1 })
         .limit(limit)
         .toArray();
@@ -203,7 +203,7 @@ export function rawRecords(db: Db) {
         .find(
           {
             received_at: { $gte: after?.receivedAt ?? from, $lt: to },
-            derived: { $exists: false },
+            ...says,
             ...(door !== undefined && { door }),
             ...(after !== undefined && {
               $or: [

@@ -14,7 +14,7 @@ export interface ReplayDeps {
     'claim' | 'claimedBy' | 'getMany' | 'noteSuperseded' | 'settle' | 'attemptsOf' | 'release'
   >;
   rawRecords: Pick<RawRecords, 'land' | 'records' | 'saidSince' | 'openBatchesOf'>;
-  entities: Pick<Entities, 'get'>;
+  entities: Pick<Entities, 'get' | 'versions'>;
   jobs: Pick<TransformationJobs, 'get' | 'report'>;
 }
 
@@ -179,7 +179,15 @@ type Guard = { superseded: string } | { expectedVersion?: number };
  */
 async function guardOf(deps: ReplayDeps, tenantId: string, { letter, record, entityId }: Replayed): Promise<Guard> {
   if (record === undefined || record.expected_version !== undefined) return {};
-  const entity = await deps.entities.get(tenantId, entityId);
+  const [entity, [current]] = await Promise.all([
+    deps.entities.get(tenantId, entityId),
+    deps.entities.versions(tenantId, entityId, { limit: 1 }),
+  ]);
+  if (current !== undefined && current.valid_from > letter.received_at) {
+    // An event that states many entities is found by the version that it made; reprocessing says nothing newer.
+    const maker = (await deps.rawRecords.records(tenantId, [current.record_id])).get(current.record_id);
+    if (maker?.derived !== true) return superseded(current.record_id);
+  }
   const since = await deps.rawRecords.saidSince(tenantId, entityId, letter.received_at, newerLookedAt);
   const others = since.filter((id) => id !== letter._id && !id.startsWith(`${letter._id}~`));
   const refused = await deps.deadLetters.getMany(tenantId, others);
@@ -187,9 +195,11 @@ async function guardOf(deps: ReplayDeps, tenantId: string, { letter, record, ent
   if (newer === undefined && since.length < newerLookedAt) {
     return { expectedVersion: entity === undefined || entity.deleted ? 0 : entity.version };
   }
-  return {
-    superseded: `The entity has a newer record, ${newer ?? since[0]}; replay with force to put this one over it`,
-  };
+  return superseded(newer ?? since[0] ?? 'one');
+}
+
+function superseded(by: string): Guard {
+  return { superseded: `The entity has a newer record, ${by}; replay with force to put this one over it` };
 }
 
 function recordOf(
@@ -209,6 +219,7 @@ function recordOf(
     body: forced && record !== undefined ? withoutExpectation(record) : body,
     repeats: letter._id,
     ...(letter.mended === undefined && raw.fault !== undefined && { fault: raw.fault }),
+    ...(letter.mended === undefined && raw.format !== undefined && { format: raw.format }),
     ...('expectedVersion' in guard &&
       guard.expectedVersion !== undefined && { expectedVersion: guard.expectedVersion }),
   };

@@ -12,9 +12,9 @@ import type { RulesOf } from '../rules/batch-rules.ts';
 import { recompute, type Recomputed } from './recompute.ts';
 
 export interface ReprocessingDeps {
-  rawRecords: Pick<RawRecords, 'arrived' | 'said' | 'saidSince' | 'sourcesOf' | 'land'>;
+  rawRecords: Pick<RawRecords, 'arrived' | 'said' | 'saidSince' | 'records' | 'sourcesOf' | 'land'>;
   deadLetters: Pick<DeadLetters, 'getMany'>;
-  entities: Pick<Entities, 'get'>;
+  entities: Pick<Entities, 'get' | 'versions'>;
   jobs: Pick<TransformationJobs, 'get' | 'report' | 'addSample'>;
   ruleSets: Pick<RuleSets, 'activeVersion'>;
   rules: RulesOf;
@@ -27,7 +27,7 @@ export interface ReprocessPage {
 }
 
 export type ReprocessCounts = Record<
-  'records' | 'entities' | 'unchanged' | 'changing' | 'dropped' | 'rejected',
+  'records' | 'entities' | 'unchanged' | 'changing' | 'dropped' | 'rejected' | 'skipped',
   number
 >;
 
@@ -61,7 +61,15 @@ export function reprocessingActivities(deps: ReprocessingDeps) {
     /** Recomputes the entities of a page under today's rules, and lands what differs. */
     async reprocessPage({ job, page, cursor }: ReprocessPage): Promise<ReprocessedPage> {
       const { tenantId, jobId } = job;
-      const counts: ReprocessCounts = { records: 0, entities: 0, unchanged: 0, changing: 0, dropped: 0, rejected: 0 };
+      const counts: ReprocessCounts = {
+        records: 0,
+        entities: 0,
+        unchanged: 0,
+        changing: 0,
+        dropped: 0,
+        rejected: 0,
+        skipped: 0,
+      };
       const task = (await jobs.get(tenantId, 'reprocess', jobId))?.reprocess;
       if (task === undefined) return { counts };
       const arrived = await rawRecords.arrived(tenantId, {

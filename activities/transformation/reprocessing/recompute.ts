@@ -10,9 +10,9 @@ import { entityAsOf, planVersions } from '../plan-versions.ts';
 import { normalise, parse, withRules, type PreparedRecord } from '../prepare.ts';
 
 export interface RecomputeDeps {
-  rawRecords: Pick<RawRecords, 'said' | 'saidSince'>;
+  rawRecords: Pick<RawRecords, 'said' | 'saidSince' | 'records'>;
   deadLetters: Pick<DeadLetters, 'getMany'>;
-  entities: Pick<Entities, 'get'>;
+  entities: Pick<Entities, 'get' | 'versions'>;
 }
 
 export interface RecomputeRequest {
@@ -32,6 +32,8 @@ export type Recomputed =
   | { kind: 'dropped' }
   | { kind: 'rejected' }
   | { kind: 'unchanged' }
+  /** Versions of it came of records that speak of many entities, so its own records do not tell all. */
+  | { kind: 'skipped' }
   | {
       kind: 'changing';
       entityId: string;
@@ -70,6 +72,8 @@ export async function recompute(deps: RecomputeDeps, request: RecomputeRequest):
   const stored = entity === undefined || entity.deleted ? undefined : entity;
   const target = contentOf(tenantId, accepted.map(({ prepared }) => prepared).toReversed());
   if (stored?.content_hash === target?.content_hash) return { kind: 'unchanged' };
+  const oldest = accepted.at(-1)?.raw.received_at ?? newest.received_at;
+  if (await hasOtherMakers(deps, tenantId, entityId, oldest)) return { kind: 'skipped' };
   // A merge that stands alone would be merged into what is stored; it has to say it all.
   const single = accepted.length === 1 && first.prepared.op !== 'merge';
   return {
@@ -87,6 +91,17 @@ export async function recompute(deps: RecomputeDeps, request: RecomputeRequest):
     before: stored && statedBy(stored),
     after: target && statedBy(target),
   };
+}
+
+/** Versions of an entity that are looked at, back from the newest. */
+const versionsLookedAt = 100;
+
+/** Whether a version since then was made by something that is not among what was said of the entity alone. */
+async function hasOtherMakers(deps: RecomputeDeps, tenantId: string, entityId: string, since: Date): Promise<boolean> {
+  const versions = await deps.entities.versions(tenantId, entityId, { limit: versionsLookedAt });
+  const makers = versions.filter(({ valid_from }) => valid_from >= since).map(({ record_id }) => record_id);
+  const raws = await deps.rawRecords.records(tenantId, makers);
+  return makers.some((id) => raws.get(id)?.entity_id !== entityId);
 }
 
 interface Saying {

@@ -15,6 +15,9 @@ import { ruleSetSchema } from '#domain/transformation/rules/schema.ts';
 import { metadataId, newRecordId } from '#platform/digest.ts';
 import { deadLetters } from '#platform/mongo/dead-letters.ts';
 import { entities } from '#platform/mongo/entities.ts';
+import { lineageNodes } from '#platform/mongo/lineage-nodes.ts';
+import { lineageRuns } from '#platform/mongo/lineage-runs.ts';
+import { openLineageState } from '#platform/mongo/openlineage-state.ts';
 import { rawRecords } from '#platform/mongo/raw-records.ts';
 import { ruleSets } from '#platform/mongo/rule-sets.ts';
 import { transformationJobs, type ReplayTask } from '#platform/mongo/transformation-jobs.ts';
@@ -40,6 +43,9 @@ export function pipelineOn(db: Db) {
     rules: batchRules(stores.rawRecords, rules),
     graph: { link: () => Promise.resolve({ rootIds: [] }) },
     producer: { send: () => Promise.resolve() },
+    openLineage: openLineageState(db),
+    lineageRuns: lineageRuns(db),
+    lineageNodes: lineageNodes(db),
   };
   const replay = replayActivities(stores);
   const reprocessing = reprocessingActivities({ ...stores, rules });
@@ -124,7 +130,15 @@ export function pipelineOn(db: Db) {
         workflow_id: 'none',
         actor: 'grace',
       });
-      const counts: ReprocessCounts = { records: 0, entities: 0, unchanged: 0, changing: 0, dropped: 0, rejected: 0 };
+      const counts: ReprocessCounts = {
+        records: 0,
+        entities: 0,
+        unchanged: 0,
+        changing: 0,
+        dropped: 0,
+        rejected: 0,
+        skipped: 0,
+      };
       const applied: BatchCounts[] = [];
       let cursor: string | undefined;
       for (let page = 1; ; page += 1) {
