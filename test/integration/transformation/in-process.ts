@@ -143,7 +143,9 @@ export function pipelineOn(db: Db) {
       let cursor: string | undefined;
       for (let page = 1; ; page += 1) {
         const input = { job, page, ...(cursor === undefined ? {} : { cursor }) };
-        const done = (await environment.run(reprocessing.reprocessPage, input)) as ReprocessedPage;
+        const done = await environment.run<[], ReprocessedPage, () => Promise<ReprocessedPage>>(() =>
+          reprocessing.reprocessPage(input),
+        );
         for (const key of Object.keys(counts) as (keyof ReprocessCounts)[]) counts[key] += done.counts[key];
         if (done.batchId !== undefined)
           applied.push(await apply({ tenantId, batchId: done.batchId, source: 'reprocess' }));
@@ -161,7 +163,7 @@ export function pipelineOn(db: Db) {
           {
             attributes,
             parent: parent?.qualified_name,
-            upstream: upstream.map((ref) => ref.qualified_name).sort(),
+            upstream: upstream.map((ref) => ref.qualified_name ?? '').sort((a, b) => a.localeCompare(b)),
             relationships: relationships.length,
           },
         ]),

@@ -42,7 +42,7 @@ const merge = fc
 const deletion = fc.record({ op: fc.constant('delete' as const), ...identity });
 const arrival: fc.Arbitrary<Arrival> = fc.oneof(
   { weight: 6, arbitrary: upsert },
-  { weight: 3, arbitrary: merge as fc.Arbitrary<IngestRecord> },
+  { weight: 3, arbitrary: merge },
   { weight: 1, arbitrary: deletion },
   { weight: 1, arbitrary: fc.constant('broken {') },
 );
