@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { MongoBulkWriteError, type Db } from 'mongodb';
 import {
   noCounts,
@@ -57,6 +58,8 @@ export type ArrivedRecord = Pick<RawRecordDoc, '_id' | 'entity_id' | 'received_a
 export type RawRecords = ReturnType<typeof rawRecords>;
 
 const duplicateKey = 11_000;
+/** Characters of records that wait between their landing and their processing in one process. */
+const charactersAtHand = 48 * 1024 * 1024;
 
 /** Of records that state one entity, and were not made of others. */
 const says = { derived: { $exists: false }, format: { $exists: false } };
@@ -65,6 +68,11 @@ const says = { derived: { $exists: false }, format: { $exists: false } };
 export function rawRecords(db: Db) {
   const all = collections(db);
   const rules = ruleSets(db);
+  /** What this process has just landed: whoever takes it next need not read it back. Any other process does. */
+  const atHand = new LRUCache<string, RawRecordDoc[]>({
+    maxSize: charactersAtHand,
+    sizeCalculation: (documents) => documents.reduce((sum, { body }) => sum + body.length, 1),
+  });
   const recordsOf = (tenantId: string) => new TenantCollection(all.rawRecords, tenantId);
   const batchesOf = (tenantId: string) => new TenantCollection(all.batches, tenantId);
 
@@ -106,11 +114,18 @@ export function rawRecords(db: Db) {
         insertNew(recordsOf(ref.tenantId), documents),
         note(ref, records.length),
       ]);
+      // Records of one batch land once: if none had landed before, these are all.
+      if (duplicates === 0 && !documents.some((document) => document.body_of !== undefined)) {
+        atHand.set(ref.batchId, documents);
+      }
       return { landed: records.length - duplicates, duplicates };
     },
 
     /** The batch's records in their order. */
     async load(ref: BatchRef): Promise<RawRecordDoc[]> {
+      const landed = atHand.get(ref.batchId);
+      atHand.delete(ref.batchId);
+      if (landed !== undefined) return landed.toSorted((a, b) => a.seq - b.seq);
       const found = await recordsOf(ref.tenantId).find({ batch_id: ref.batchId }).sort({ seq: 1 }).toArray();
       const borrowed = found.flatMap(({ body_of }) => (body_of === undefined ? [] : [body_of]));
       if (borrowed.length === 0) return found;
