@@ -102,6 +102,7 @@ const workers = await Promise.all([
         openLineage: openLineageState(db),
         lineageRuns: lineageRuns(db),
         lineageNodes: lineageNodes(db),
+        incidents: incidentReports(temporal),
       }),
       ...replayActivities({ ...stores, jobs }),
       ...reprocessingActivities({ ...stores, jobs, ruleSets: ruleSets(db), rules }),

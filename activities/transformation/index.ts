@@ -27,6 +27,7 @@ export interface TransformationDeps {
   openLineage: ExpansionDeps['openLineage'] & SettleDeps['openLineage'];
   lineageRuns: ExpansionDeps['lineageRuns'];
   lineageNodes: SettleDeps['lineageNodes'];
+  incidents: SettleDeps['incidents'];
 }
 
 export type TransformationActivities = ReturnType<typeof transformationActivities>;
@@ -161,7 +162,7 @@ export function transformationActivities(deps: TransformationDeps) {
 /** Entities that go into the graph in one transaction. A batch of records has hardly more; one of events may have many more. */
 const entitiesPerLink = 2_000;
 
-const noLineage: BatchWork['lineage'] = { applied: [], latestRuns: new Map() };
+const noLineage: BatchWork['lineage'] = { applied: [], latestRuns: new Map(), reports: [] };
 
 /** Without the records whose `If-Match` an earlier attempt refused: refused once is refused for good. */
 async function withoutRefused(

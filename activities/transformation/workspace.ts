@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { EntityVersion } from '#domain/assets/entity.ts';
 import type { DeadLetter } from '#domain/transformation/dead-letter.ts';
-import type { Expansion } from './openlineage/expand.ts';
+import type { Settlement } from './openlineage/settle.ts';
 import type { PreparedRecord } from './prepare.ts';
 import type { WaitingRecord } from './receipts.ts';
 
@@ -14,7 +14,7 @@ export interface BatchWork {
   letters: DeadLetter[];
   waiting: WaitingRecord[];
   /** What OpenLineage events come to beside records. */
-  lineage: Pick<Expansion, 'applied' | 'latestRuns'>;
+  lineage: Settlement;
   /** Set by the store step. */
   versions?: EntityVersion[];
 }

@@ -12,6 +12,8 @@ export interface OpenLineageStateDoc {
   facets?: string[];
   /** Columns that have been made, at the least: what is no longer a column is looked for among them. */
   columns?: string[];
+  /** Keys of a dataset's assertions that fail. */
+  failing?: string[];
   /** Ids of the datasets that a job reads, and writes. */
   inputs?: string[];
   outputs?: string[];
@@ -28,6 +30,7 @@ export interface AppliedState {
   entityId: string;
   facets: string[];
   columns?: string[];
+  failing?: string[];
   inputs?: string[];
   outputs?: string[];
   statedAt?: Date;
@@ -90,6 +93,7 @@ export function openLineageState(db: Db) {
               $set: {
                 facets: state.facets,
                 ...(state.columns !== undefined && { columns: state.columns }),
+                ...(state.failing !== undefined && { failing: state.failing }),
                 ...(state.inputs !== undefined && { inputs: state.inputs }),
                 ...(state.outputs !== undefined && { outputs: state.outputs }),
                 ...(state.statedAt !== undefined && { stated_at: state.statedAt }),

@@ -4,6 +4,8 @@ import { limits } from '#domain/limits.ts';
 import type { EventDataset, Facets } from '#domain/openlineage/event.ts';
 import { lineageQualifiedName, lineageTypes, type LineageName } from '#domain/openlineage/names.ts';
 import type { AppliedState, OpenLineageStateDoc } from '#platform/mongo/openlineage-state.ts';
+import type { RawRecordDoc } from '#platform/mongo/collections.ts';
+import { Assertions } from './assertions.ts';
 import { columnRecord, fieldLineages, listOf, objectOf, schemaFields, textOf } from './columns.ts';
 import { isKeepable, keptBody, memoOf, memosAfter, stated, type StatedFacet } from './facets.ts';
 
@@ -25,13 +27,16 @@ const translated = new Set(['schema', 'columnLineage', 'documentation', 'ownersh
 /** What the events of a batch have said of one dataset: of each facet the last. */
 export class DatasetStatement {
   readonly name: LineageName;
+  readonly assertions = new Assertions();
   readonly #facets = new Map<string, Facets[string]>();
 
   constructor({ namespace, name }: LineageName) {
     this.name = { namespace, name };
   }
 
-  add({ facets, inputFacets, outputFacets }: EventDataset): void {
+  add(dataset: EventDataset, origin: RawRecordDoc): void {
+    this.assertions.add(dataset, origin);
+    const { facets, inputFacets, outputFacets } = dataset;
     for (const group of [facets, inputFacets, outputFacets]) {
       for (const [name, body] of Object.entries(group ?? {})) if (isKeepable(name)) this.#facets.set(name, body);
     }

@@ -1,4 +1,5 @@
 import type { IngestRecord } from '#domain/assets/record.ts';
+import type { IncidentReport } from '#domain/incidents/incident.ts';
 import { limits } from '#domain/limits.ts';
 import { readEvent, type EventDataset, type LineageEvent, type RunEvent } from '#domain/openlineage/event.ts';
 import {
@@ -34,6 +35,8 @@ export interface Expansion {
   letters: DeadLetter[];
   /** What holds once the records are stored. */
   applied: AppliedState[];
+  /** Assertions that began to fail, or hold again. */
+  reports: IncidentReport[];
   /** Of each job in the batch, the latest of its runs. */
   latestRuns: Map<string, LatestRun>;
 }
@@ -73,15 +76,20 @@ export async function expandEvents(
   ]);
 
   const records: Expansion['records'] = [];
+  const reports: IncidentReport[] = [];
   const applied: AppliedState[] = [];
   for (const [entityId, { statement, origin }] of datasets) {
     const state = states.get(entityId);
     const facets = statement.changesTo(state);
-    if (facets.length === 0 && state?.facets !== undefined && state.claim === undefined) continue;
+    const before = state?.failing ?? [];
+    const reported = statement.assertions.reports(statement.name, before);
+    const known = state?.facets !== undefined && state.claim === undefined;
+    if (facets.length === 0 && reported.length === 0 && known) continue;
+    reports.push(...reported);
     const change = datasetChange(statement.name, facets, state);
     for (const path of change.dropped) records.push({ origin, record: droppedColumn(statement.name, path) });
     for (const record of change.records) records.push({ origin, record });
-    applied.push({ entityId, ...change.applied });
+    applied.push({ entityId, ...change.applied, failing: statement.assertions.failingAfter(before) });
   }
   for (const [entityId, { statement, origin }] of jobs) {
     const state = states.get(entityId);
@@ -95,7 +103,7 @@ export async function expandEvents(
     batchId,
     applied.map(({ entityId, columns = [] }) => ({ entityId, columns })),
   );
-  return { records, letters, applied, latestRuns: latestOf(runs, idOf) };
+  return { records, letters, applied, reports, latestRuns: latestOf(runs, idOf) };
 }
 
 function readRaw(raw: RawRecordDoc): { lineage: LineageEvent } | { letter: DeadLetter } {
@@ -157,7 +165,7 @@ function gather(received: readonly Received[], idOf: EntityIds): Gathered {
   const mentionDataset = (raw: RawRecordDoc, dataset: EventDataset): void => {
     const id = idOf.dataset(dataset);
     const statement = datasets.get(id)?.statement ?? new DatasetStatement(dataset);
-    statement.add(dataset);
+    statement.add(dataset, raw);
     datasets.set(id, { statement, origin: raw });
   };
   const mentionJob = (raw: RawRecordDoc, name: LineageName): JobStatement => {

@@ -1,4 +1,5 @@
 import type { EntityVersion } from '#domain/assets/entity.ts';
+import type { IncidentReport } from '#domain/incidents/incident.ts';
 import { lineageTypes } from '#domain/openlineage/names.ts';
 import type { BatchRef } from '#domain/transformation/batch.ts';
 import type { LineageNodes } from '#platform/mongo/lineage-nodes.ts';
@@ -9,15 +10,26 @@ import { nodeView } from './node-view.ts';
 export interface SettleDeps {
   openLineage: Pick<OpenLineageState, 'settle' | 'forget'>;
   lineageNodes: Pick<LineageNodes, 'put' | 'noteRuns'>;
+  incidents: { report(tenantId: string, report: IncidentReport): Promise<unknown> };
 }
+
+const reportsAtOnce = 10;
+
+/** What an expansion leaves to be done once its records are stored. */
+export type Settlement = Pick<Expansion, 'applied' | 'latestRuns' | 'reports'>;
 
 /** Brings what is kept for readers and writers of lineage in line with the versions that a batch, of any door, has made. */
 export async function settleLineage(
   deps: SettleDeps,
   { tenantId, batchId }: BatchRef,
   versions: readonly EntityVersion[],
-  { applied, latestRuns }: Pick<Expansion, 'applied' | 'latestRuns'>,
+  { applied, latestRuns, reports }: Settlement,
 ): Promise<void> {
+  // Before it is noted that they were made: a report that is made again has no effect, one that is missed would be lost.
+  for (let start = 0; start < reports.length; start += reportsAtOnce) {
+    const some = reports.slice(start, start + reportsAtOnce);
+    await Promise.all(some.map((report) => deps.incidents.report(tenantId, report)));
+  }
   const newest = new Map(versions.map((version) => [version.entity_id, version]));
   const nodes = [...newest.values()].flatMap((version) => nodeView(version) ?? []);
   await deps.lineageNodes.put(tenantId, nodes);
