@@ -162,7 +162,7 @@ export function transformationActivities(deps: TransformationDeps) {
 /** Entities that go into the graph in one transaction. A batch of records has hardly more; one of events may have many more. */
 const entitiesPerLink = 2_000;
 
-const noLineage: BatchWork['lineage'] = { applied: [], latestRuns: new Map(), reports: [] };
+const noLineage: BatchWork['lineage'] = { applied: [], latestRuns: new Map(), reports: [], eventIds: new Set() };
 
 /** Without the records whose `If-Match` an earlier attempt refused: refused once is refused for good. */
 async function withoutRefused(

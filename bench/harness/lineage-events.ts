@@ -21,8 +21,8 @@ export function sourcesOf({ datasets }: LineageShape): number {
 export function readsOf(shape: LineageShape, dataset: number): [number, number] {
   const layer = sourcesOf(shape);
   const near = dataset - layer;
-  // A multiplicative hash: the same graph in every run.
-  const far = Math.imul(dataset, 2_654_435_761) >>> 0;
+  // The upper bits of a multiplicative hash: the same graph in every run, and without a pattern.
+  const far = Math.imul(dataset, 2_654_435_761) >>> 10;
   return [near, far % Math.max(1, dataset - (dataset % layer) || layer)];
 }
 

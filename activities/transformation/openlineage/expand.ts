@@ -39,6 +39,8 @@ export interface Expansion {
   reports: IncidentReport[];
   /** Of each job in the batch, the latest of its runs. */
   latestRuns: Map<string, LatestRun>;
+  /** The records that are events. */
+  eventIds: Set<string>;
 }
 
 interface Received {
@@ -103,7 +105,14 @@ export async function expandEvents(
     batchId,
     applied.map(({ entityId, columns = [] }) => ({ entityId, columns })),
   );
-  return { records, letters, applied, reports, latestRuns: latestOf(runs, idOf) };
+  return {
+    records,
+    letters,
+    applied,
+    reports,
+    latestRuns: latestOf(runs, idOf),
+    eventIds: new Set(raws.map((raw) => raw._id)),
+  };
 }
 
 function readRaw(raw: RawRecordDoc): { lineage: LineageEvent } | { letter: DeadLetter } {

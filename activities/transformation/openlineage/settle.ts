@@ -16,14 +16,14 @@ export interface SettleDeps {
 const reportsAtOnce = 10;
 
 /** What an expansion leaves to be done once its records are stored. */
-export type Settlement = Pick<Expansion, 'applied' | 'latestRuns' | 'reports'>;
+export type Settlement = Omit<Expansion, 'records' | 'letters'>;
 
 /** Brings what is kept for readers and writers of lineage in line with the versions that a batch, of any door, has made. */
 export async function settleLineage(
   deps: SettleDeps,
   { tenantId, batchId }: BatchRef,
   versions: readonly EntityVersion[],
-  { applied, latestRuns, reports }: Settlement,
+  { applied, latestRuns, reports, eventIds }: Settlement,
 ): Promise<void> {
   // Before it is noted that they were made: a report that is made again has no effect, one that is missed would be lost.
   for (let start = 0; start < reports.length; start += reportsAtOnce) {
@@ -33,24 +33,21 @@ export async function settleLineage(
   const newest = new Map(versions.map((version) => [version.entity_id, version]));
   const nodes = [...newest.values()].flatMap((version) => nodeView(version) ?? []);
   await deps.lineageNodes.put(tenantId, nodes);
-  await Promise.all([
-    deps.lineageNodes.noteRuns(tenantId, latestRuns),
-    deps.openLineage.settle(tenantId, batchId, applied),
-  ]);
-  await deps.openLineage.forget(tenantId, deletedByOthers(newest, applied));
+  await deps.lineageNodes.noteRuns(tenantId, latestRuns);
+  await deps.openLineage.forget(tenantId, deletedByOthers(newest, eventIds));
+  // The last: once it is settled, nothing more comes of the batch's events.
+  await deps.openLineage.settle(tenantId, batchId, applied);
 }
 
 /**
- * What somebody deleted that events may bring back: the next one has to state it anew. A column that went because its schema
- * lost it is no such case; its dataset is among what this batch applied.
+ * What somebody deleted that events may bring back: the next one has to state it anew. A column that went because an event
+ * said that its schema lost it is no such case.
  */
-function deletedByOthers(newest: ReadonlyMap<string, EntityVersion>, applied: Expansion['applied']): string[] {
-  const own = new Set(applied.map(({ entityId }) => entityId));
+function deletedByOthers(newest: ReadonlyMap<string, EntityVersion>, eventIds: ReadonlySet<string>): string[] {
   return [...newest.values()]
-    .filter(({ change }) => change === 'deleted')
+    .filter(({ change, record_id: recordId }) => change === 'deleted' && !eventIds.has(recordId))
     .flatMap(({ entity_type: type, entity_id: id, parent }) => {
       if (type === lineageTypes.dataset || type === lineageTypes.job) return [id];
       return type === lineageTypes.column && parent !== undefined ? [parent.metadata_id] : [];
-    })
-    .filter((id) => !own.has(id));
+    });
 }

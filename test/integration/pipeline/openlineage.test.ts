@@ -1,0 +1,269 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { transformationActivities, type TransformationDeps } from '#activities/transformation/index.ts';
+import type { IncidentReport } from '#domain/incidents/incident.ts';
+import { emptyRun, withEvent } from '#domain/openlineage/run.ts';
+import type { RunEvent } from '#domain/openlineage/event.ts';
+import { loadConfig } from '#platform/config.ts';
+import { metadataId } from '#platform/digest.ts';
+import { connectMongo, type Mongo } from '#platform/mongo/client.ts';
+import { deadLetters } from '#platform/mongo/dead-letters.ts';
+import { entities } from '#platform/mongo/entities.ts';
+import { lineageNodes } from '#platform/mongo/lineage-nodes.ts';
+import { lineageRuns } from '#platform/mongo/lineage-runs.ts';
+import { openLineageState } from '#platform/mongo/openlineage-state.ts';
+import { rawRecords } from '#platform/mongo/raw-records.ts';
+import { batchOf, freshTenant } from '#test/support/pipeline.ts';
+
+let mongo: Mongo;
+
+beforeAll(async () => {
+  mongo = await connectMongo(loadConfig(process.env).mongo);
+});
+afterAll(() => mongo.client.close());
+
+const space = 'db';
+
+function event(change: Record<string, unknown> = {}, fields = ['a', 'b']): Record<string, unknown> {
+  return {
+    eventType: 'COMPLETE',
+    eventTime: '2026-01-31T08:30:00.000Z',
+    run: { runId: randomUUID() },
+    job: { namespace: space, name: 'job' },
+    inputs: [{ namespace: space, name: 'in' }],
+    outputs: [
+      {
+        namespace: space,
+        name: 'out',
+        facets: { schema: { fields: fields.map((name) => ({ name })) }, mine: { said: 1 } },
+      },
+    ],
+    ...change,
+  };
+}
+
+/** A worker: its steps, over the genuine stores, and what it reports. `change` replaces parts of what it works with. */
+function worker(change: (deps: TransformationDeps) => Partial<TransformationDeps> = () => ({})) {
+  const reports: IncidentReport[] = [];
+  const deps: TransformationDeps = {
+    rawRecords: rawRecords(mongo.db),
+    entities: entities(mongo.db),
+    deadLetters: deadLetters(mongo.db),
+    rules: async () => undefined,
+    graph: { link: async () => ({ rootIds: [] }) },
+    producer: { send: async () => undefined },
+    openLineage: openLineageState(mongo.db),
+    lineageRuns: lineageRuns(mongo.db),
+    lineageNodes: lineageNodes(mongo.db),
+    incidents: { report: async (_tenantId, report) => reports.push(report) },
+  };
+  return { steps: transformationActivities({ ...deps, ...change(deps) }), reports };
+}
+
+type Steps = ReturnType<typeof worker>['steps'];
+
+async function land(tenantId: string, name: string, events: Record<string, unknown>[]) {
+  const ref = batchOf(tenantId, name);
+  await rawRecords(mongo.db).land(
+    ref,
+    events.map((body, seq) => ({
+      recordId: `${ref.batchId}:${seq}`,
+      seq,
+      entityId: 'job',
+      receivedAt: new Date(),
+      door: 'openlineage',
+      format: 'openlineage',
+      actor: 'ada',
+      body: JSON.stringify(body),
+    })),
+  );
+  return ref;
+}
+
+async function apply(steps: Steps, tenantId: string, name: string, events: Record<string, unknown>[]) {
+  const ref = await land(tenantId, name, events);
+  await steps.transformRecords(ref);
+  const counts = await steps.storeEntities(ref);
+  await steps.closeBatch(ref, counts);
+  return counts;
+}
+
+const versionsIn = (tenantId: string) => mongo.db.collection('entity_versions').countDocuments({ tenant_id: tenantId });
+const stateOf = async (tenantId: string, type: string, name: string) => {
+  const id = metadataId(tenantId, type, `${space}|${name}`);
+  return (await openLineageState(mongo.db).load(tenantId, [id])).get(id);
+};
+
+describe('a batch of OpenLineage events', () => {
+  it('makes one record of each entity, however many events speak of it, and none of what is known', async () => {
+    const tenantId = freshTenant();
+    const { steps } = worker();
+    const first = await apply(
+      steps,
+      tenantId,
+      '1',
+      Array.from({ length: 20 }, () => event()),
+    );
+    // Two datasets, two columns, one job.
+    expect(first).toMatchObject({ read: 20, created: 5, updated: 0, unchanged: 19, rejected: 0 });
+    const again = await apply(worker().steps, tenantId, '2', [event(), event()]);
+    expect(again).toMatchObject({ read: 2, created: 0, updated: 0, unchanged: 2 });
+  });
+
+  it.each(['settle', 'noteRuns', 'put', 'putCurrent'])('comes out the same after a crash at %s', async (where) => {
+    const tenantId = freshTenant();
+    await apply(worker().steps, tenantId, '1', [event()]);
+    const before = await versionsIn(tenantId);
+    const crash = async (): Promise<never> => {
+      throw new Error('crash');
+    };
+    const broken = worker((deps) => ({
+      ...(where === 'settle' && { openLineage: { ...deps.openLineage, settle: crash } }),
+      ...(where === 'noteRuns' && { lineageNodes: { ...deps.lineageNodes, noteRuns: crash } }),
+      ...(where === 'put' && { lineageNodes: { ...deps.lineageNodes, put: crash } }),
+      ...(where === 'putCurrent' && { entities: { ...deps.entities, putCurrent: crash } }),
+    }));
+    const ref = await land(tenantId, '2', [event({}, ['b', 'c'])]);
+    await broken.steps.transformRecords(ref);
+    await expect(broken.steps.storeEntities(ref)).rejects.toThrow('crash');
+    // What is said to be known is what holds, or nothing: never what was about to be.
+    expect((await stateOf(tenantId, 'dataset', 'out'))?.claim).toBe(ref.batchId);
+
+    const other = worker();
+    const counts = await other.steps.storeEntities(ref);
+    // The column a is gone, c is new, b has another place, and the dataset other fields.
+    expect(counts).toMatchObject({ read: 1, created: 1, updated: 2, deleted: 1, unchanged: 0 });
+    expect(await versionsIn(tenantId)).toBe(before + 4);
+    expect(await stateOf(tenantId, 'dataset', 'out')).toMatchObject({ columns: ['b', 'c'] });
+    expect((await stateOf(tenantId, 'dataset', 'out'))?.claim).toBeUndefined();
+    const again = await apply(worker().steps, tenantId, '3', [event({}, ['b', 'c'])]);
+    expect(again).toMatchObject({ created: 0, updated: 0, deleted: 0 });
+  });
+
+  it('is not certain of what two batches made at once, so the next event settles it', async () => {
+    const tenantId = freshTenant();
+    await apply(worker().steps, tenantId, '0', [event()]);
+    const [one, other] = [worker(), worker()];
+    const first = await land(tenantId, '1', [event({}, ['a', 'x'])]);
+    const second = await land(tenantId, '2', [event({}, ['a', 'y'])]);
+    await one.steps.transformRecords(first);
+    await other.steps.transformRecords(second);
+    await one.steps.storeEntities(first);
+    await other.steps.storeEntities(second);
+    const uncertain = await stateOf(tenantId, 'dataset', 'out');
+    expect(uncertain?.facets).toBeUndefined();
+    expect(uncertain?.columns?.toSorted()).toEqual(['a', 'b', 'x', 'y']);
+
+    await apply(worker().steps, tenantId, '3', [event({}, ['a', 'y'])]);
+    const columns = await mongo.db
+      .collection('entities')
+      .find({ tenant_id: tenantId, entity_type: 'column', deleted: false })
+      .toArray();
+    expect(columns.map((column) => String(column['qualified_name'])).sort()).toEqual([
+      `${space}|out|a`,
+      `${space}|out|y`,
+    ]);
+    expect((await stateOf(tenantId, 'dataset', 'out'))?.facets).toHaveLength(2);
+  });
+
+  it('adds to a job while its run is under way, and takes a run that is complete for the whole', async () => {
+    const tenantId = freshTenant();
+    const { steps } = worker();
+    const job = async () => {
+      const found = await entities(mongo.db).get(tenantId, metadataId(tenantId, 'job', `${space}|job`));
+      const names = (refs: { metadata_id: string }[] | undefined) =>
+        ['a', 'b', 'c', 'x', 'y'].filter((name) =>
+          refs?.some((ref) => ref.metadata_id === metadataId(tenantId, 'dataset', `${space}|${name}`)),
+        );
+      return [names(found?.upstream), names(found?.downstream)];
+    };
+    const said = (eventType: string, second: number, runId: string, inputs: string[], outputs: string[]) => ({
+      ...event({ eventType, run: { runId } }),
+      eventTime: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
+      inputs: inputs.map((name) => ({ namespace: space, name })),
+      outputs: outputs.map((name) => ({ namespace: space, name })),
+    });
+    const [one, two] = [randomUUID(), randomUUID()];
+    await apply(steps, tenantId, '1', [said('START', 1, one, ['a', 'b'], []), said('COMPLETE', 2, one, [], ['x'])]);
+    expect(await job()).toEqual([['a', 'b'], ['x']]);
+    await apply(steps, tenantId, '2', [said('START', 3, two, ['c'], [])]);
+    expect(await job()).toEqual([['a', 'b', 'c'], ['x']]);
+    await apply(steps, tenantId, '3', [said('COMPLETE', 4, two, [], ['y'])]);
+    expect(await job()).toEqual([['c'], ['y']]);
+    // What comes late of an earlier run changes nothing, and neither does a run that names no dataset.
+    await apply(steps, tenantId, '4', [
+      said('COMPLETE', 2, one, ['a'], ['x']),
+      said('COMPLETE', 9, randomUUID(), [], []),
+    ]);
+    expect(await job()).toEqual([['c'], ['y']]);
+  });
+
+  it('reports assertions once when they begin to fail, and when they hold again', async () => {
+    const tenantId = freshTenant();
+    const { steps, reports } = worker();
+    const result = (success: boolean, assertion = 'not_null') =>
+      event({
+        inputs: [
+          {
+            namespace: space,
+            name: 'in',
+            inputFacets: { dataQualityAssertions: { assertions: [{ assertion, success, column: 'id' }] } },
+          },
+        ],
+      });
+    // Each of two events of one batch tells of another assertion: neither is missed.
+    await apply(steps, tenantId, '1', [result(false), result(true, 'unique')]);
+    await apply(steps, tenantId, '2', [result(false)]);
+    expect(reports.map(({ title, status }) => [title, status])).toEqual([['not_null(id) fails on in', 'open']]);
+    await apply(steps, tenantId, '3', [result(true)]);
+    expect(reports.map(({ status }) => status)).toEqual(['open', 'resolved']);
+    expect(reports[0]?.key).toBe(reports[1]?.key);
+  });
+
+  it('makes dead letters of what is no event, and takes the others', async () => {
+    const tenantId = freshTenant();
+    const long = 'n'.repeat(1_000);
+    const counts = await apply(worker().steps, tenantId, '1', [
+      event(),
+      { eventTime: 'never' },
+      event({ job: { namespace: '|'.repeat(500), name: long } }),
+    ]);
+    expect(counts).toMatchObject({ read: 3, created: 5, rejected: 2 });
+  });
+});
+
+it('settles writers of one run on what all of them say', async () => {
+  const tenantId = freshTenant();
+  const runs = lineageRuns(mongo.db);
+  const runId = randomUUID();
+  const say = (name: string): Promise<unknown> => {
+    const said = event({ run: { runId }, outputs: [{ namespace: space, name }] }) as unknown as RunEvent;
+    return runs.update(tenantId, [runId], (_id, before) => ({
+      jobId: 'job',
+      facts: withEvent(before ?? emptyRun(said), said, {}),
+    }));
+  };
+  const names = Array.from({ length: 12 }, (_, index) => `out${String(index).padStart(2, '0')}`);
+  await Promise.all(names.map(say));
+  const run = await runs.get(tenantId, runId);
+  expect(run?.facts.outputs.map(({ name }) => name)).toEqual(names);
+  expect(await runs.get(freshTenant(), runId)).toBeUndefined();
+});
+
+it('never shows an older version of a node in place of a newer', async () => {
+  const tenantId = freshTenant();
+  const nodes = lineageNodes(mongo.db);
+  const node = (version: number) => ({
+    _id: `${tenantId}-n`,
+    tenant_id: tenantId,
+    kind: 'dataset' as const,
+    namespace: space,
+    name: 'n',
+    version,
+    deleted: false,
+    data: `{"version":${version}}`,
+  });
+  for (const version of [2, 1, 3, 2]) await nodes.put(tenantId, [node(version)]);
+  expect((await nodes.byIds(tenantId, [`${tenantId}-n`]))[0]?.data).toBe('{"version":3}');
+  expect(await nodes.byIds(freshTenant(), [`${tenantId}-n`])).toEqual([]);
+});
