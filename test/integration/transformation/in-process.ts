@@ -46,6 +46,7 @@ export function pipelineOn(db: Db) {
     openLineage: openLineageState(db),
     lineageRuns: lineageRuns(db),
     lineageNodes: lineageNodes(db),
+    incidents: { report: () => Promise.resolve() },
   };
   const replay = replayActivities(stores);
   const reprocessing = reprocessingActivities({ ...stores, rules });
