@@ -18,9 +18,9 @@ type TransformBatch = (ref: BatchRef) => Promise<BatchCounts>;
 /** Batches of a run under way at once: enough to keep the pipeline busy, few enough that streams get their turn. */
 const batchesAtOnce = 3;
 
-/** Hears of each batch when it is handed over, and when it has been applied. */
+/** Hears of each batch when it is about to be applied, and when it has been. */
 export interface BatchLedger {
-  handedOver(batchId: string): void;
+  started(batchId: string): void;
   applied(batchId: string, counts: BatchCounts): void;
 }
 
@@ -38,10 +38,10 @@ export class BatchWindow {
 
   /** Starts the batch as soon as there is room. @throws the failure of an earlier batch */
   async add(batchId: string): Promise<void> {
-    this.#ledger.handedOver(batchId);
     await condition(() => this.#underWay < batchesAtOnce || this.#failures.length > 0);
     this.#throwFailure();
     this.#underWay += 1;
+    this.#ledger.started(batchId);
     void this.#apply(batchId);
   }
 

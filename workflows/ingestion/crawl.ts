@@ -159,9 +159,8 @@ export class Crawl {
       if (done >= pages) break;
       await this.#ready();
       this.#state.doing(`Marking as deleted what is gone: page ${done + 1} of ${pages}`);
-      await this.#batches.add(runBatchId(tenantId, runId, deletionLabel(pass, done)));
-      this.#state.deletionsHandedOver();
       this.#pagesHere += 1;
+      await this.#batches.add(runBatchId(tenantId, runId, deletionLabel(pass, done)));
     }
     await this.#batches.drain();
   }

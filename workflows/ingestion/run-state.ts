@@ -81,24 +81,21 @@ export class RunProgressState {
     });
     const number = this.#position.pagesOfPass + 1;
     this.#position = { ...this.#position, pagesOfPass: number };
+    if (page.records > 0) this.#awaits(page.batchId);
     this.#noteGap(number, begins, page.incomplete);
   }
 
   /** A page of which something could not be read has been read anew. */
-  landedAgain({ page, cursor }: PageGap, { records, incomplete }: LandedPage): void {
+  landedAgain({ page, cursor }: PageGap, { batchId, records, incomplete }: LandedPage): void {
     const gaps = this.#position.gaps.filter((gap) => gap.page !== page);
     this.#position = { ...this.#position, gaps };
     this.#read(records, this.#progress);
+    if (records > 0) this.#awaits(batchId);
     this.#noteGap(page, cursor, incomplete);
   }
 
   deletionsLanded(pages: number): void {
     this.#position = { ...this.#position, deletions: { pages, done: 0 } };
-  }
-
-  deletionsHandedOver(): void {
-    const { pages, done } = this.#position.deletions ?? { pages: 0, done: 0 };
-    this.#position = { ...this.#position, deletions: { pages, done: done + 1 } };
   }
 
   /** What the attempt before left behind has been looked at. */
@@ -107,10 +104,15 @@ export class RunProgressState {
     this.#position = position;
   }
 
-  /** The batch is on its way through the pipeline. */
-  handedOver(batchId: string): void {
-    const unapplied = [...this.#position.unapplied.filter((other) => other !== batchId), batchId];
-    this.#position = { ...this.#position, unapplied };
+  /**
+   * The batch is about to be applied. A page's is noted when it has landed; one of deletions not before it begins, because
+   * one that has not begun is not to be applied any more when the source has changed.
+   */
+  started(batchId: string): void {
+    const { deletions } = this.#position;
+    if (deletions === undefined || this.#position.unapplied.includes(batchId)) return;
+    this.#position = { ...this.#position, deletions: { ...deletions, done: deletions.done + 1 } };
+    this.#awaits(batchId);
   }
 
   /** The batch has been applied. A deletion counts as read as well, so that the other counts sum up to the number read. */
@@ -156,6 +158,10 @@ export class RunProgressState {
 
   end(state: FinalRunState, reason?: string): void {
     this.#change({ state, activity: 'Ended', ...(reason === undefined ? {} : { reason }) });
+  }
+
+  #awaits(batchId: string): void {
+    this.#position = { ...this.#position, unapplied: [...this.#position.unapplied, batchId] };
   }
 
   #read(records: number, progress: RunProgress): void {
