@@ -1,6 +1,9 @@
 import { promisify } from 'node:util';
 import { unzip, zstdDecompress } from 'node:zlib';
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs from 'kafkajs';
+
+// Node finds only some of the names that kafkajs exports.
+const { CompressionCodecs, CompressionTypes } = kafkajs;
 
 /** What one compressed batch may become: a few bytes can stand for gigabytes. */
 const mostBytes = 64 * 1024 * 1024;
