@@ -14,10 +14,7 @@ interface CompanionEntry {
   facts: NodeFacts;
 }
 
-/**
- * What a companion says of the manifest's nodes. Entries of the catalogue that are not wanted are not even parsed; results do not
- * say whom they are about before they are.
- */
+/** What a companion says of the manifest's nodes. Entries that are not wanted are not even parsed. */
 export async function* byUniqueId(
   artifact: Artifact,
   kind: Companion,
@@ -30,11 +27,19 @@ export async function* byUniqueId(
   });
   for await (const entry of entries) {
     if (!members.includes(entry.section)) yield { uniqueId: undefined, entry, facts: {} };
-    else {
+    else if (wanted === undefined || entry.section !== 'results' || mayBeAbout(entry.text, wanted)) {
       const { uniqueId, facts } = read(artifact, kind, entry);
       if (wanted?.has(uniqueId) ?? true) yield { uniqueId, entry, facts };
     }
   }
+}
+
+/** A key stands in JSON as it is: quotes inside of a text have a backslash before them. Deeper down it may come again. */
+const idKey = /"unique_id"\s*:\s*"((?:[^"\\]|\\.)*)"/g;
+
+function mayBeAbout(text: string, wanted: { has: (uniqueId: string) => boolean }): boolean {
+  for (const [, id = ''] of text.matchAll(idKey)) if (id.includes('\\') || wanted.has(id)) return true;
+  return false;
 }
 
 function read(artifact: Artifact, kind: Companion, entry: JsonEntry): { uniqueId: string; facts: NodeFacts } {
