@@ -1,4 +1,4 @@
-import { ConfigResourceTypes, Kafka, logLevel, type Admin, type KafkaConfig } from 'kafkajs';
+import kafkajs, { Kafka, logLevel, type Admin, type KafkaConfig } from 'kafkajs';
 import { brokerOf, type KafkaSource } from '#domain/ingestion/sources/kafka.ts';
 import { LilyError } from '#domain/errors.ts';
 import type { ByteMeter } from '../byte-meter.ts';
@@ -13,6 +13,9 @@ import {
   type Offsets,
   type Reader,
 } from './latest-records.ts';
+
+// Node finds only some of the names that kafkajs exports.
+const { ConfigResourceTypes } = kafkajs;
 
 const connectTimeoutMs = 10_000;
 const requestTimeoutMs = 20_000;
