@@ -21,6 +21,8 @@ import { durableIngest } from './scenarios/durable-ingest.ts';
 import { entityReads } from './scenarios/entity-reads.ts';
 import { idleWrite } from './scenarios/idle-write.ts';
 import { impact } from './scenarios/impact.ts';
+import { lineageEvents } from './scenarios/lineage-events.ts';
+import { lineageGraphReads } from './scenarios/lineage-graph.ts';
 import { lineageWalks } from './scenarios/lineage-walks.ts';
 
 const services: StepName[] = ['mongo', 'kafka', 'neo4j', 'temporal', 'oidc', 'warehouse', 'setup', 'worker', 'api'];
@@ -34,6 +36,8 @@ const scenarios: readonly { id: ScenarioId; title: string; run: (bench: Bench) =
   { id: 'g', title: 'lineage', run: lineageWalks },
   { id: 'e', title: 'crawl', run: crawl },
   { id: 'a', title: 'durable ingest', run: durableIngest },
+  { id: 'i', title: 'OpenLineage events', run: lineageEvents },
+  { id: 'j', title: 'lineage graph', run: lineageGraphReads },
   { id: 'h', title: 'batch sizes', run: batchSizes },
 ];
 

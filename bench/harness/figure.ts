@@ -1,4 +1,4 @@
-export const scenarioIds = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as const;
+export const scenarioIds = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'] as const;
 
 export type ScenarioId = (typeof scenarioIds)[number];
 

@@ -1,3 +1,4 @@
+import type { LineageShape } from './lineage-events.ts';
 import type { Distribution } from './stats.ts';
 
 /** What the load process is asked to do. */
@@ -13,6 +14,7 @@ export type Job =
       perSecond: number;
       seconds: number;
     }
+  | { kind: 'lineage-events'; base: string; token: string; shape: LineageShape; connections: number }
   | {
       kind: 'arrays';
       base: string;
@@ -37,5 +39,5 @@ export type FromLoad =
   | { type: 'done'; result: JobResult }
   | { type: 'failed'; message: string };
 
-/** To the load process. `pause`, `resume` and `stop` steer `arrays`. */
+/** To the load process. `pause`, `resume` and `stop` steer `arrays` and `lineage-events`. */
 export type ToLoad = { type: 'run'; job: Job } | { type: 'pause' } | { type: 'resume' } | { type: 'stop' };

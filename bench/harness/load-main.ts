@@ -5,6 +5,7 @@ import { metadataId, newRecordId } from '#platform/digest.ts';
 import { entityKey, ingestHeaders } from '#domain/topics.ts';
 import { HttpConnection, HttpPool } from './http-connection.ts';
 import type { FromLoad, Job, JobResult, ToLoad } from './jobs.ts';
+import { EventTemplate, sourcesOf } from './lineage-events.ts';
 import { openLoop } from './open-loop.ts';
 import { tableBody } from './records.ts';
 import { distribution } from './stats.ts';
@@ -46,6 +47,8 @@ function perform(job: Job): Promise<Performed> {
       return postOpenLoop(job);
     case 'send-open':
       return sendOpenLoop(job);
+    case 'lineage-events':
+      return sendEvents(job);
     case 'arrays':
       return sendArrays(job);
   }
@@ -129,6 +132,43 @@ async function sendOpenLoop({
   });
   await producer.disconnect();
   return { count: durations.length, errors: 0, durations };
+}
+
+/** Events one after the other on each connection, each a run of its own. */
+async function sendEvents({
+  base,
+  token,
+  shape,
+  connections,
+}: Extract<Job, { kind: 'lineage-events' }>): Promise<Performed> {
+  const headers = { Authorization: `Bearer ${token}` };
+  const performed: Performed = { count: 0, errors: 0, durations: [] };
+  const first = sourcesOf(shape);
+  const templates = Array.from(
+    { length: shape.datasets - first },
+    (_, index) => new EventTemplate(shape, first + index),
+  );
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      const connection = new HttpConnection(base);
+      while (!flow.stopped) {
+        if (flow.paused) {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          continue;
+        }
+        const event = templates[next++ % templates.length]?.next() ?? '';
+        const startedAt = performance.now();
+        const { status, body } = await connection.request('POST', '/api/v1/lineage', headers, event);
+        performed.durations.push(performance.now() - startedAt);
+        if (status !== 201) throw new Error(`an event got ${status}: ${body.slice(0, 300)}`);
+        performed.count += 1;
+        if (performed.count % 50 === 0) tell({ type: 'progress', acknowledged: performed.count });
+      }
+      connection.close();
+    }),
+  );
+  return performed;
 }
 
 async function sendArrays({
