@@ -1,3 +1,4 @@
+import { limits } from '../limits.ts';
 import type { LineageName } from './names.ts';
 import {
   eventMoment,
@@ -83,7 +84,9 @@ export function withEvent(run: RunFacts, event: RunEvent, keptFacets: Facets): R
   const span = run.times[type];
   const facets = { ...run.facets };
   for (const [name, body] of Object.entries(keptFacets)) {
-    if (body !== null && isNewer({ at, body }, facets[name])) facets[name] = { at, body };
+    if (body === null || !isNewer({ at, body }, facets[name])) continue;
+    // A run that never stops finding new names may not grow beyond what can be stored.
+    if (name in facets || Object.keys(facets).length < limits.facetsPerEntity) facets[name] = { at, body };
   }
   return {
     ...run,

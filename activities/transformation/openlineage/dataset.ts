@@ -7,7 +7,7 @@ import type { AppliedState, OpenLineageStateDoc } from '#platform/mongo/openline
 import type { RawRecordDoc } from '#platform/mongo/collections.ts';
 import { Assertions } from './assertions.ts';
 import { columnRecord, fieldLineages, listOf, objectOf, schemaFields, textOf } from './columns.ts';
-import { isKeepable, keptBody, memoOf, memosAfter, stated, type StatedFacet } from './facets.ts';
+import { changedFacets, isKeepable, keptBody, memosAfter, type StatedFacet } from './facets.ts';
 
 /** Facets that tell of a moment and not of what the dataset is: they are kept beside the entity, without a version. */
 const momentary = new Set([
@@ -44,9 +44,7 @@ export class DatasetStatement {
 
   /** Of the facets that were said, those that differ from what has been applied. */
   changesTo(state: OpenLineageStateDoc | undefined): StatedFacet[] {
-    const known = new Set(state?.facets);
-    const facets = [...this.#facets].slice(0, limits.facetsPerEntity).map(([name, body]) => stated(name, body));
-    return facets.filter((facet) => !known.has(memoOf(facet)));
+    return changedFacets(this.#facets, state?.facets ?? []);
   }
 }
 

@@ -17,6 +17,20 @@ export function stated(name: string, body: Facets[string]): StatedFacet {
   return { name, body: gone ? null : body, digest: gone ? '-' : hash('sha1', JSON.stringify(body), 'base64url') };
 }
 
+/** Of the facets that were said, those that differ from what has been applied. New ones are taken up to the limit. */
+export function changedFacets(said: ReadonlyMap<string, Facets[string]>, applied: readonly string[]): StatedFacet[] {
+  const memos = new Set(applied);
+  const names = new Set(applied.map((memo) => memo.slice(memo.indexOf(' ') + 1)));
+  const changed: StatedFacet[] = [];
+  for (const [name, body] of said) {
+    if (!names.has(name) && names.size >= limits.facetsPerEntity) continue;
+    names.add(name);
+    const facet = stated(name, body);
+    if (!memos.has(memoOf(facet))) changed.push(facet);
+  }
+  return changed;
+}
+
 /** How a facet that was applied is remembered. */
 export function memoOf({ name, digest }: StatedFacet): string {
   return `${digest} ${name}`;
@@ -26,7 +40,7 @@ export function memoOf({ name, digest }: StatedFacet): string {
 export function memosAfter(known: readonly string[], facets: readonly StatedFacet[]): string[] {
   const byName = new Map(known.map((memo) => [memo.slice(memo.indexOf(' ') + 1), memo]));
   for (const facet of facets) byName.set(facet.name, memoOf(facet));
-  return [...byName.values()].slice(-limits.facetsPerEntity);
+  return [...byName.values()];
 }
 
 /** Facets as an entity or a run may keep them: what is too large, or could not be stored, is said to be left out. */

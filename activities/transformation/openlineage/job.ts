@@ -1,12 +1,11 @@
 import type { EntityRef, Json } from '#domain/assets/entity.ts';
 import type { MergeRecord } from '#domain/assets/record.ts';
-import { limits } from '#domain/limits.ts';
 import { eventMoment, type EventDataset, type EventJob, type Facets } from '#domain/openlineage/event.ts';
 import { lineageQualifiedName, lineageTypes, type LineageName } from '#domain/openlineage/names.ts';
 import { summaryOf, type RunFacts } from '#domain/openlineage/run.ts';
 import type { AppliedState, OpenLineageStateDoc } from '#platform/mongo/openlineage-state.ts';
 import { describedBy } from './dataset.ts';
-import { isKeepable, keptBody, memoOf, memosAfter, stated, type StatedFacet } from './facets.ts';
+import { changedFacets, isKeepable, keptBody, memoOf, memosAfter, stated, type StatedFacet } from './facets.ts';
 
 const translated = new Set(['documentation', 'ownership']);
 
@@ -42,9 +41,7 @@ export class JobStatement {
   }
 
   changesTo(state: OpenLineageStateDoc | undefined): StatedFacet[] {
-    const known = new Set(state?.facets);
-    const facets = [...this.#facets].slice(0, limits.facetsPerEntity).map(([name, body]) => stated(name, body));
-    return facets.filter((facet) => !known.has(memoOf(facet)));
+    return changedFacets(this.#facets, state?.facets ?? []);
   }
 
   /** Whether no event of its own is there: another job calls it its parent. */
