@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Transform, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { GridFSBucket, MongoServerError, ObjectId, type Db, type Filter, type GridFSFile } from 'mongodb';
+import { Readable } from 'node:stream';
+import { Binary, MongoServerError, ObjectId, type Db, type Filter, type GridFSFile } from 'mongodb';
 import { LilyError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 
@@ -65,20 +64,31 @@ interface UploadMark {
   started_at: Date;
 }
 
-type FileDoc = Omit<GridFSFile, 'metadata'> & { metadata: Metadata };
+type FileDoc = Omit<GridFSFile, 'metadata' | 'contentType' | 'aliases'> & { metadata: Metadata };
+
+interface ChunkDoc {
+  _id: ObjectId;
+  files_id: ObjectId;
+  n: number;
+  data: Binary;
+}
 
 const bucketName = 'objects';
 const chunkBytes = 1024 * 1024;
 const duplicateKey = 11_000;
 /** An upload ends long before: nothing that still grows is taken for a crashed one. */
 const longestUploadMs = limits.uploadMinutes * 60_000;
+/** Chunks that are asked for in one go. */
+const chunksAtOnce = 2;
 const crashedAfterMs = 2 * longestUploadMs;
 /** Objects that one sweep takes away. */
 const sweptAtOnce = 100;
 
-/** Objects in MongoDB's GridFS. */
+/**
+ * Objects as GridFS lays them out, so that its tools read them. They are written and read here: its own streams may leave
+ * a chunk behind when they fail.
+ */
 export function objectStore(db: Db): ObjectStore {
-  const bucket = new GridFSBucket(db, { bucketName, chunkSizeBytes: chunkBytes });
   const { files, chunks, marks } = collectionsOf(db);
 
   const one = async (tenantId: string, filter: Filter<FileDoc>): Promise<FileDoc | undefined> =>
@@ -98,33 +108,80 @@ export function objectStore(db: Db): ObjectStore {
     await marks.deleteOne({ _id: id });
   };
 
+  /** One chunk after the other, so that none is on its way any more when the content fails. */
+  const writeChunks = async (
+    id: ObjectId,
+    content: Readable,
+    maxBytes: number,
+  ): Promise<{ bytes: number; sha256: string }> => {
+    const hash = createHash('sha256');
+    let [bytes, n] = [0, 0];
+    for await (const data of inChunks(content)) {
+      bytes += data.length;
+      if (bytes > maxBytes) throw new LilyError('body-too-large', `The content may have at most ${maxBytes} bytes`);
+      hash.update(data);
+      await chunks.insertOne({ _id: new ObjectId(), files_id: id, n, data: new Binary(data) });
+      n += 1;
+    }
+    return { bytes, sha256: hash.digest('hex') };
+  };
+
+  /**
+   * The bytes from `start` to `end`, chunk by chunk. GridFS's own stream asks for as much as one answer can hold: 16 MB
+   * at a time, also for somebody who wants a page of one.
+   */
+  async function* pieces({ _id, chunkSize, length }: FileDoc, start: number, end: number): AsyncGenerator<Buffer> {
+    if (start >= end) return;
+    const first = Math.floor(start / chunkSize);
+    const last = Math.floor((end - 1) / chunkSize);
+    const cursor = chunks
+      .find({ files_id: _id, n: { $gte: first, $lte: last } }, { batchSize: chunksAtOnce })
+      .sort({ n: 1 });
+    let n = first;
+    try {
+      for await (const chunk of cursor) {
+        if (chunk.n !== n) break;
+        const at = n * chunkSize;
+        n += 1;
+        yield chunk.data.buffer.subarray(Math.max(start - at, 0), Math.min(end - at, chunk.data.length())) as Buffer;
+      }
+    } finally {
+      await cursor.close();
+    }
+    if (n <= last) throw new LilyError('not-found', `The content is no longer kept: of ${length} bytes some are gone.`);
+  }
+
   return {
     async put(tenantId, content, { name, contentType, maxBytes, key, keepHours }) {
+      const id = new ObjectId();
+      await marks.insertOne({ _id: id, tenant_id: tenantId, started_at: new Date() });
+      const tooLate = `The content did not come within ${limits.uploadMinutes} minutes`;
+      const deadline = setTimeout(() => content.destroy(new LilyError('body-too-large', tooLate)), longestUploadMs);
       const metadata: Metadata = { tenant_id: tenantId, content_type: contentType, sha256: '' };
       if (key !== undefined) metadata.key = key;
       if (keepHours !== undefined) metadata.expires_at = new Date(Date.now() + keepHours * 3_600_000);
-      const id = new ObjectId();
-      await marks.insertOne({ _id: id, tenant_id: tenantId, started_at: new Date() });
-      const upload = bucket.openUploadStreamWithId(id, name, { metadata });
-      const measure = measured(maxBytes, (sha256) => {
-        // The file's document is written when the stream ends, with this in it.
-        metadata.sha256 = sha256;
-      });
       try {
-        await pipeline(content, measure.stream, upload, { signal: AbortSignal.timeout(longestUploadMs) });
+        const { bytes, sha256 } = await writeChunks(id, content, maxBytes);
+        const file: FileDoc = {
+          _id: id,
+          length: bytes,
+          chunkSize: chunkBytes,
+          uploadDate: new Date(),
+          filename: name,
+          metadata: { ...metadata, sha256 },
+        };
+        await files.insertOne(file);
+        await marks.deleteOne({ _id: id });
+        return storedObject(file);
       } catch (error) {
-        // The mark stays: a chunk that was on its way may arrive after this.
         await chunks.deleteMany({ files_id: id }).catch(() => undefined);
         const other =
           isDuplicate(error) && key !== undefined ? await one(tenantId, { 'metadata.key': key }) : undefined;
         if (other !== undefined) return storedObject(other);
-        throw error instanceof Error && error.name === 'AbortError'
-          ? new LilyError('body-too-large', `The content did not come within ${limits.uploadMinutes} minutes`)
-          : error;
+        throw error;
+      } finally {
+        clearTimeout(deadline);
       }
-      await marks.deleteOne({ _id: id });
-      const { sha256 } = metadata;
-      return { objectId: id.toHexString(), bytes: measure.bytes(), sha256, name, contentType, storedAt: new Date() };
     },
 
     async stat(tenantId, objectId) {
@@ -140,8 +197,7 @@ export function objectStore(db: Db): ObjectStore {
     async open(tenantId, objectId, start = 0, end = Number.POSITIVE_INFINITY) {
       const file = await byId(tenantId, objectId);
       if (file === undefined) throw new LilyError('not-found', 'The content is no longer kept.');
-      const to = Math.min(end, file.length);
-      return bucket.openDownloadStream(file._id, { start: Math.min(start, to), end: to });
+      return Readable.from(pieces(file, start, Math.min(end, file.length)), { objectMode: false, highWaterMark: 1 });
     },
 
     async remove(tenantId, objectId) {
@@ -193,7 +249,7 @@ export async function ensureObjectIndexes(db: Db): Promise<void> {
 function collectionsOf(db: Db) {
   return {
     files: db.collection<FileDoc>(`${bucketName}.files`),
-    chunks: db.collection<{ files_id: ObjectId; n: number }>(`${bucketName}.chunks`),
+    chunks: db.collection<ChunkDoc>(`${bucketName}.chunks`),
     marks: db.collection<UploadMark>(`${bucketName}.uploads`),
   };
 }
@@ -209,26 +265,22 @@ function storedObject({ _id, length, filename, uploadDate, metadata }: FileDoc):
   };
 }
 
-/** Counts and digests what passes, and stops what is too long. */
-function measured(maxBytes: number, onEnd: (sha256: string) => void): { stream: Transform; bytes: () => number } {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const stream = new Transform({
-    transform(chunk: Uint8Array, _encoding, next) {
-      bytes += chunk.length;
-      if (bytes > maxBytes) {
-        next(new LilyError('body-too-large', `The content may have at most ${maxBytes} bytes`));
-        return;
-      }
-      hash.update(chunk);
-      next(null, chunk);
-    },
-    flush(next) {
-      onEnd(hash.digest('hex'));
-      next();
-    },
-  });
-  return { stream, bytes: () => bytes };
+/** The content in chunks of one size, but for the last. The stream is left open when nobody wants the rest. */
+async function* inChunks(content: Readable): AsyncGenerator<Buffer> {
+  let gathered: Buffer[] = [];
+  let length = 0;
+  for await (const piece of content.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer | string>) {
+    let rest: Buffer = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    while (length + rest.length >= chunkBytes) {
+      const wanted = chunkBytes - length;
+      yield Buffer.concat([...gathered, rest.subarray(0, wanted)], chunkBytes);
+      rest = rest.subarray(wanted);
+      [gathered, length] = [[], 0];
+    }
+    if (rest.length > 0) gathered.push(rest);
+    length += rest.length;
+  }
+  if (length > 0) yield Buffer.concat(gathered, length);
 }
 
 function isDuplicate(error: unknown): boolean {

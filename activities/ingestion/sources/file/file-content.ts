@@ -62,8 +62,8 @@ export class FileContent {
     return { object: staged.name === asStored ? original : staged, form };
   }
 
-  async open(object: StoredObject, start = 0): Promise<Readable> {
-    return this.#context.objects.open(this.#context.tenantId, object.objectId, start);
+  async open(object: StoredObject, start = 0, end?: number): Promise<Readable> {
+    return this.#context.objects.open(this.#context.tenantId, object.objectId, start, end);
   }
 
   async #stage(original: StoredObject): Promise<StoredObject> {

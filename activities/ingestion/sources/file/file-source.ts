@@ -9,6 +9,9 @@ import { linesOf } from './lines.ts';
 import { emptyRow, rowOfJson, shortened, type FileRow } from './row.ts';
 import { stagedRows } from './staging.ts';
 
+/** Blank lines that may stand before a header, in bytes. */
+const headerSlack = 64 * 1024;
+
 interface Place {
   /** Bytes from the beginning. */
   offset: number;
@@ -138,7 +141,7 @@ export class FileReader implements Source {
   }
 
   async #header(content: ReadableContent): Promise<Header> {
-    const bytes = await this.#content.open(content.object);
+    const bytes = await this.#content.open(content.object, 0, limits.fileRowBytes + headerSlack);
     try {
       for await (const record of csvRecords(bytes, csvForm(this.#options), { offset: 0, row: 0 })) {
         if (!record.blank) return headerOf(record.row, cellsOf(record));
