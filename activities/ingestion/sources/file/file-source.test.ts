@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { limits } from '#domain/limits.ts';
@@ -123,6 +124,33 @@ test('a page is bounded by bytes as well as by rows', async () => {
   expect(pages).toBe(Math.ceil((40 * 400_000) / limits.filePageRecordBytes));
 });
 
+test('a page of a wide table of which little is taken is bounded by what it reads', async () => {
+  const filler = 'x'.repeat(100_000);
+  const rows = Array.from({ length: 400 }, (_, index) => `n${index},${filler}`);
+  const mapping = { entity_type: { value: 'table' }, attributes: { name: 'name' } };
+  const { records, pages } = await readFile({
+    format: 'csv',
+    content: `name,filler\n${rows.join('\n')}\n`,
+    mapping,
+    pieceBytes: 1 << 20,
+  });
+  expect(records).toHaveLength(400);
+  expect(pages).toBe(2);
+});
+
+test('of a rejected row the beginning is kept', async () => {
+  const content = `entity_type,x\ntable,${'y'.repeat(2 * limits.rejectedRowBytes)}\n`;
+  const { rejects } = await readFile({ format: 'csv', content, pieceBytes: 1 << 20 });
+  expect(rejects).toHaveLength(1);
+  expect(rejects[0]?.body.length).toBe(limits.rejectedRowBytes + 1);
+});
+
+test('a record beyond what any record may have is rejected with its row', async () => {
+  const content = JSON.stringify({ entity_type: 'table', name: 'a', x: 'y'.repeat(limits.recordBytes) });
+  const { rejects } = await readFile({ format: 'ndjson', content, pieceBytes: 1 << 20 });
+  expect(rejects[0]?.detail).toBe(`row 1: makes a record of more than ${limits.recordBytes} bytes`);
+});
+
 test('each row that cannot be taken is named with its number and its reason', async () => {
   const content = [
     'entity_type,name,rows',
@@ -225,6 +253,8 @@ const damagedGzip = gzipSync(Array.from({ length: 5_000 }, (_, index) => `${inde
   500,
   600,
 );
+/** A million characters that do not pack well. */
+const noise = randomBytes(500_000).toString('hex');
 const zeros = '0'.repeat(64 * 1024 * 1024);
 const plain = workbookParts({ sheets: { One: sheetOf([['name'], ['x']]) } });
 const without = (name: string): ZipPart[] => plain.filter((one) => one.name !== name);
@@ -374,6 +404,15 @@ describe('a hostile or broken file is refused before anything of it is read as a
       'The XML has a DOCTYPE',
     ],
     [
+      'texts of cells beyond what memory is for',
+      {
+        format: 'xlsx',
+        content: workbook({ sheets: { One: '' }, sharedTexts: Array.from({ length: 34 }, () => `<t>${noise}</t>`) }),
+        pieceBytes: 1 << 20,
+      },
+      'have more than 33554432 characters in all',
+    ],
+    [
       'a cell far to the right',
       { format: 'xlsx', content: workbook({ sheets: { One: `<row r="1">${text('XFE1', 'x')}</row>` } }) },
       'Row 1 has a cell at XFE1, which cannot be',
@@ -396,7 +435,7 @@ describe('a hostile or broken file is refused before anything of it is read as a
         message: expect.stringContaining(words) as string,
       });
     },
-    20_000,
+    60_000,
   );
 
   test('macros and links are in the file, and are never opened', async () => {
