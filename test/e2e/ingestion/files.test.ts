@@ -1,8 +1,9 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { limits } from '#domain/limits.ts';
 import { loadConfig } from '#platform/config.ts';
 import { connectMongo, type Mongo } from '#platform/mongo/client.ts';
 import { apiOf, freshTenant, stack, tokenOf, type Answer, type Api } from '#test/e2e/api/client.ts';
@@ -69,6 +70,36 @@ async function ended(api: Api, answer: Answer): Promise<Run> {
 async function namesOf(api: Api): Promise<string[]> {
   const answer = await api('GET', '/v1/metadata?entity_type=table&limit=200');
   return (answer.body.items ?? []).map((item) => String(item['qualified_name'])).sort();
+}
+
+/** The answer to an upload that says that it is larger than any may be, before any of it is sent. */
+async function tooLarge(token: string): Promise<number | undefined> {
+  const headers = { Authorization: `Bearer ${token}`, 'Content-Length': String(limits.uploadBytes + 1) };
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(`${stack.addresses.api}/v1/uploads`, { method: 'POST', headers }, (response) => {
+      resolve(response.statusCode);
+      response.destroy();
+    });
+    request.on('error', reject);
+    request.flushHeaders();
+  });
+}
+
+/** Sends some chunks of an upload, and goes away. */
+async function breakOff(token: string): Promise<void> {
+  const headers = { Authorization: `Bearer ${token}`, 'Content-Length': '100000000' };
+  const request = httpRequest(`${stack.addresses.api}/v1/uploads`, { method: 'POST', headers });
+  request.on('error', () => undefined);
+  await new Promise((resolve) => request.write(Buffer.alloc(5_000_000), resolve));
+  await sleep(500);
+  request.destroy();
+}
+
+/** Chunks of uploads that did not come to their end. */
+async function chunksLeft(tenant: string): Promise<number> {
+  const marks = await mongo.db.collection('objects.uploads').find({ tenant_id: tenant }).toArray();
+  if (marks.length === 0) throw new Error('no upload has been noted');
+  return mongo.db.collection('objects.chunks').countDocuments({ files_id: { $in: marks.map(({ _id }) => _id) } });
 }
 
 /** How many objects and chunks the tenant has. */
@@ -147,6 +178,9 @@ describe('a file that is brought with the request', () => {
         code: 'invalid-input',
         field: '/source/object',
       });
+      expect(await tooLarge(token)).toBe(413);
+      await breakOff(token);
+      await expect.poll(() => chunksLeft(tenant), { timeout: 10_000 }).toBe(0);
       expect(await stored(tenant)).toBe(0);
     },
     minutes,

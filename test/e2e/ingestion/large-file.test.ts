@@ -59,9 +59,9 @@ it(
     const upload = await fetch(`${stack.addresses.api}/v1/uploads?name=big.csv`, {
       method: 'POST',
       headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'text/csv' },
-      body: Readable.toWeb(Readable.from(table())) as ReadableStream,
+      body: Readable.toWeb(Readable.from(table())),
       duplex: 'half',
-    } as RequestInit);
+    });
     const { object_id: object, bytes } = (await upload.json()) as { object_id: string; bytes: number };
     expect(upload.status).toBe(201);
     const uploadSeconds = (performance.now() - sentAt) / 1_000;
