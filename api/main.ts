@@ -157,6 +157,8 @@ async function start(): Promise<void> {
           endpoints: webhookEndpoints(mongo.db),
           secretBox: secretBox(config.secretKey),
           intake: door,
+          reports: incidentReports(temporal),
+          incidents: incidents(mongo.db),
         }),
         description: webhookDescription,
       },

@@ -1,17 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Json } from '#domain/assets/entity.ts';
 import { LilyError } from '#domain/errors.ts';
-import { mapRow, rowsOf } from '#domain/ingestion/foreign-rows.ts';
+import { incidentReportSchema, type IncidentReport } from '#domain/incidents/incident.ts';
+import { mapRow } from '#domain/ingestion/foreign-rows.ts';
 import type { Mapping } from '#domain/ingestion/mapping.ts';
-import type { RecordFault } from '#domain/transformation/dead-letter.ts';
 import { recordIdFrom } from '#platform/digest.ts';
+import type { Incidents } from '#platform/mongo/incidents.ts';
 import type { WebhookEndpointDoc, WebhookEndpoints } from '#platform/mongo/webhook-endpoints.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
+import type { IncidentReports } from '#platform/temporal/incidents.ts';
 import { signatureFault, type SignatureFault, type SignedMessage } from '#platform/webhook-signature.ts';
-import { prepared } from '../assets/prepared-record.ts';
 import type { Intake, Submission } from '../assets/intake.ts';
-import { parseJsonText } from '../http/json-text.ts';
+import { prepared } from '../assets/prepared-record.ts';
+import { invalidInput } from '../http/invalid-input.ts';
 import { inTime } from '../http/outage.ts';
+import { deliveredItems, textOf, unusable, type DeliveredItem } from './delivered-items.ts';
 import { holdingSecrets } from './endpoint-service.ts';
 import type { Delivery } from './schemas.ts';
 
@@ -19,7 +21,11 @@ export interface DeliveryDeps {
   endpoints: Pick<WebhookEndpoints, 'byAddress'>;
   secretBox: Pick<SecretBox, 'open'>;
   intake: Intake;
+  reports: IncidentReports;
+  incidents: Pick<Incidents, 'claimedBy'>;
 }
+
+type Result = Delivery['results'][number];
 
 /** Says in words what is wrong with a signature; nothing of what it should have been. */
 const faultWords: Record<SignatureFault, string> = {
@@ -31,11 +37,11 @@ const faultWords: Record<SignatureFault, string> = {
 };
 
 /**
- * Takes one webhook: verifies it, makes records of it, and answers when they are durable. What cannot be made a record
- * becomes a dead letter, and the answer says so: a sender cannot mend what it sends, so it is not asked to send it again.
- * The ids of the records follow from the endpoint, the `webhook-id` and the body, so a repetition changes nothing.
+ * Takes one webhook: verifies it, makes records or incidents of it, and answers when they are durable. What cannot be made
+ * one becomes a dead letter, and the answer says so: a sender cannot mend what it sends, so it is not asked to send it again.
+ * The ids of what is made follow from the endpoint, the `webhook-id` and the body, so a repetition changes nothing.
  *
- * @throws LilyError `not-found`, `bad-signature`, `unavailable`; `malformed-json` or `invalid-input` for a body that cannot even be kept
+ * @throws LilyError `not-found`, `bad-signature`, `unavailable`; `malformed-json` for bytes that cannot even be kept
  */
 export async function receiveWebhook(
   deps: DeliveryDeps,
@@ -49,10 +55,12 @@ export async function receiveWebhook(
   const fault = signatureFault(holdingSecrets(endpoint, deps.secretBox), message, new Date());
   if (fault !== undefined) throw new LilyError('bad-signature', faultWords[fault]);
   const webhookId = message.id ?? '';
-  const submissions = submissionsOf(endpoint, webhookId, body);
-  const principal = { tenantId: endpoint.tenant_id, userId: `webhook:${endpoint.source}` };
-  await deps.intake.submit(principal, submissions, { door: 'webhook' });
-  return { status: 'success', webhook_id: webhookId, results: submissions.map(resultOf) };
+  const text = textOf(body);
+  const recordId = ({ index }: DeliveredItem) => recordIdFrom('webhook', endpoint._id, webhookId, text, index);
+  const mapping = endpoint.mapping === undefined ? undefined : (JSON.parse(endpoint.mapping) as Mapping);
+  const items = deliveredItems(mapping, body, text);
+  const take = endpoint.kind === 'incident' ? takeIncidents : takeRecords;
+  return { status: 'success', webhook_id: webhookId, results: await take(deps, endpoint, items, recordId, mapping) };
 }
 
 function messageOf(headers: IncomingHttpHeaders, body: Buffer): SignedMessage {
@@ -63,61 +71,70 @@ function messageOf(headers: IncomingHttpHeaders, body: Buffer): SignedMessage {
   return { id: one('webhook-id'), timestamp: one('webhook-timestamp'), signature: one('webhook-signature'), body };
 }
 
-function submissionsOf(endpoint: WebhookEndpointDoc, webhookId: string, body: Buffer): Submission[] {
-  const mapping = endpoint.mapping === undefined ? undefined : (JSON.parse(endpoint.mapping) as Mapping);
-  const text = textOf(body);
-  const recordId = (index: number) => recordIdFrom('webhook', endpoint._id, webhookId, text, index);
-  const whole = (reason: RecordFault['reason'], detail: string): Submission[] => [
-    { recordId: recordId(0), metadataId: '', value: text, fault: { reason, detail } },
-  ];
-  let document: Json;
-  try {
-    document = parseJsonText(body) as Json;
-  } catch (error) {
-    if (!(error instanceof LilyError)) throw error;
-    return whole(error.code === 'malformed-json' ? 'malformed-json' : 'invalid-record', error.message);
-  }
-  const found = rowsOf(mapping, document);
-  if (!found.ok) return whole('invalid-record', found.detail);
-  return found.rows.map((row, index) => submissionOf(endpoint.tenant_id, mapping, row, index, recordId(index)));
-}
+type RecordIdOf = (item: DeliveredItem) => string;
 
-function submissionOf(
-  tenantId: string,
+async function takeRecords(
+  { intake }: DeliveryDeps,
+  endpoint: WebhookEndpointDoc,
+  items: DeliveredItem[],
+  recordId: RecordIdOf,
   mapping: Mapping | undefined,
-  row: Json,
-  index: number,
-  recordId: string,
-): Submission {
-  const mapped = mapRow(mapping, row);
-  const faulty = (detail: string): Submission => ({
-    recordId,
-    metadataId: '',
-    value: JSON.stringify(row),
-    fault: { reason: 'invalid-record', detail: `row ${index + 1}: ${detail}` },
+): Promise<Result[]> {
+  const submissions = items.map((item) => {
+    const id = recordId(item);
+    if ('fault' in item) return unusable(id, item);
+    const mapped = mapRow(mapping, item.row);
+    if (!mapped.ok) return unusable(id, item, mapped.detail);
+    try {
+      return { recordId: id, ...prepared(endpoint.tenant_id, mapped.record) };
+    } catch (error) {
+      if (error instanceof LilyError) return unusable(id, item, error.message);
+      throw error;
+    }
   });
-  if (!mapped.ok) return faulty(mapped.detail);
-  try {
-    return { recordId, ...prepared(tenantId, mapped.record) };
-  } catch (error) {
-    if (error instanceof LilyError) return faulty(error.message);
-    throw error;
-  }
+  await submit(intake, endpoint, submissions);
+  return submissions.map(resultOf);
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** The body as text. Bytes that are none could not be kept as they are, so they are refused. */
-function textOf(body: Buffer): string {
-  if (body.length === 0) throw new LilyError('malformed-json', 'The body is empty');
-  try {
-    return utf8.decode(body);
-  } catch (cause) {
-    throw new LilyError('malformed-json', 'The body is not valid UTF-8', { cause });
+/** One after the other: the reports of one incident have an order. */
+async function takeIncidents(
+  { intake, reports, incidents }: DeliveryDeps,
+  endpoint: WebhookEndpointDoc,
+  items: DeliveredItem[],
+  recordId: RecordIdOf,
+): Promise<Result[]> {
+  const { tenant_id: tenantId, source } = endpoint;
+  const results: Result[] = [];
+  for (const item of items) {
+    const id = recordId(item);
+    const report = 'fault' in item ? item.fault.detail : reportOf(item.row, source, id);
+    if (typeof report === 'string') {
+      const submission = unusable(id, item, report);
+      await submit(intake, endpoint, [submission]);
+      results.push(resultOf(submission));
+      continue;
+    }
+    const known = await inTime('MongoDB', incidents.claimedBy(tenantId, source, report.key, id));
+    const incidentId = known ?? (await inTime('Temporal', reports.report(tenantId, report))).incidentId;
+    results.push(incidentId === undefined ? { status: 'ignored' } : { status: 'incident', incident_id: incidentId });
   }
+  return results;
 }
 
-function resultOf({ recordId, metadataId, fault }: Submission): Delivery['results'][number] {
+/** The report that a row is, or in words why it is none. */
+function reportOf(row: unknown, source: string, reportId: string): IncidentReport | string {
+  if (typeof row !== 'object' || row === null || Array.isArray(row)) return 'an incident report must be an object';
+  if ('source' in row || 'report_id' in row) return 'source and report_id follow from the webhook; leave them out';
+  const parsed = incidentReportSchema.safeParse({ ...row, source, report_id: reportId });
+  return parsed.success ? parsed.data : invalidInput(parsed.error, 'incident report').message;
+}
+
+async function submit(intake: Intake, endpoint: WebhookEndpointDoc, submissions: Submission[]): Promise<void> {
+  const principal = { tenantId: endpoint.tenant_id, userId: `webhook:${endpoint.source}` };
+  await intake.submit(principal, submissions, { door: 'webhook' });
+}
+
+function resultOf({ recordId, metadataId, fault }: Submission): Result {
   if (fault === undefined) return { status: 'accepted', record_id: recordId, metadata_id: metadataId };
   return { status: 'dead-letter', record_id: recordId, reason: fault.reason, detail: fault.detail };
 }

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Principal } from '#domain/access/principal.ts';
 import { LilyError } from '#domain/errors.ts';
+import { incidentSourceSchema } from '#domain/incidents/incident.ts';
 import type { Mapping } from '#domain/ingestion/mapping.ts';
+import type { WebhookKind } from '#domain/ingestion/webhook-kind.ts';
 import { limits } from '#domain/limits.ts';
 import type { SealedSecret, WebhookEndpointDoc, WebhookEndpoints } from '#platform/mongo/webhook-endpoints.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
@@ -12,6 +14,13 @@ import type { EndpointView } from './schemas.ts';
 export interface EndpointDeps {
   endpoints: WebhookEndpoints;
   secretBox: SecretBox;
+}
+
+/** What a tenant may say of an endpoint. */
+export interface Settings {
+  kind: WebhookKind;
+  mapping?: Mapping | undefined;
+  secret?: string | undefined;
 }
 
 /** An endpoint, with the secret that was made for it just now. */
@@ -29,15 +38,18 @@ export class EndpointService {
   }
 
   /**
-   * Registers a source, or gives one that is registered another mapping.
+   * Registers a source, or changes one that is registered.
    * @throws LilyError `conflict` for one more than a tenant may have, or for another secret than those that hold
    */
   async put(
     { tenantId, userId }: Principal,
     source: string,
-    { mapping, secret }: { mapping?: Mapping | undefined; secret?: string | undefined },
+    { kind, mapping, secret }: Settings,
   ): Promise<WithSecret & { isNew: boolean }> {
     const { endpoints, secretBox } = this.#deps;
+    if (kind === 'incident' && !incidentSourceSchema.safeParse(source).success) {
+      throw new LilyError('invalid-input', 'The name of a source of incidents must begin with a letter');
+    }
     const text = mapping === undefined ? undefined : JSON.stringify(mapping);
     const known = await inTime('MongoDB', endpoints.get(tenantId, source));
     if (known !== undefined) {
@@ -46,7 +58,7 @@ export class EndpointService {
           field: '/secret',
         });
       }
-      const changed = await inTime('MongoDB', endpoints.setMapping(tenantId, source, text));
+      const changed = await inTime('MongoDB', endpoints.change(tenantId, source, { kind, mapping: text }));
       if (changed === undefined) throw gone();
       return { endpoint: endpointView(changed), isNew: false };
     }
@@ -60,6 +72,7 @@ export class EndpointService {
       _id: id,
       tenant_id: tenantId,
       source,
+      kind,
       ...(text === undefined ? {} : { mapping: text }),
       secrets: [{ sealed: secretBox.seal(fresh, contextOf(id)), created_at: now }],
       revision: 1,
@@ -140,6 +153,7 @@ function gone(): LilyError {
 function endpointView(endpoint: WebhookEndpointDoc): EndpointView {
   return {
     source: endpoint.source,
+    kind: endpoint.kind,
     address: `/webhook/${endpoint._id}`,
     mapping: endpoint.mapping === undefined ? null : (JSON.parse(endpoint.mapping) as Mapping),
     secrets: holding(endpoint, new Date()).map(({ created_at, expires_at }) => ({

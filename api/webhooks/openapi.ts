@@ -27,7 +27,7 @@ export const webhookDescription: Description = {
         tag: 'webhooks',
         summary: 'Take a signed webhook',
         description: [
-          'The body is JSON: an object, or a list of them. Each becomes a record by the mapping of the source; what cannot be mapped becomes a dead letter, and the answer says which. A body that is not JSON is one dead letter.',
+          'The body is JSON: an object, or a list of them. Each becomes a record by the mapping of the source, or a report of an incident; what cannot become one becomes a dead letter, and the answer says which. A body that is not JSON is one dead letter.',
           'Signed as Standard Webhooks says, by any secret that holds; the clock may be five minutes off. The same `webhook-id` with the same body again has the same answer, and is applied once.',
           `At most ${limits.webhookBytes} bytes and ${limits.recordsPerRequest} rows.`,
         ].join('\n\n'),
@@ -66,12 +66,13 @@ export const webhookDescription: Description = {
         id: 'putWebhook',
         tag: 'webhooks',
         role: 'admin',
-        summary: 'Register a webhook source, or change its mapping',
+        summary: 'Register a webhook source, or change what is made of its webhooks',
         description:
           'The answer to the first one holds the address and the secret. The secret is never shown again. A mapping that is left out is the default one.',
         parameters: [source],
         body: jsonRequest(schemaRef('PutWebhook'), {
           'default mapping': {},
+          incidents: { kind: 'incident' },
           'own mapping': {
             mapping: {
               records: '/changes',

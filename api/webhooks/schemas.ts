@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { mappingSchema } from '#domain/ingestion/mapping.ts';
+import { webhookKinds } from '#domain/ingestion/webhook-kind.ts';
 import { limits } from '#domain/limits.ts';
 import { deadLetterReasons } from '#domain/transformation/dead-letter.ts';
 
@@ -16,9 +17,22 @@ const secretSchema = z
       'The secret, where the sender has made one. Without it Lily makes one, and shows it in this answer only',
   });
 
+const kindSchema = z.enum(webhookKinds).meta({
+  description:
+    'What the webhooks are made into: `records`, by the mapping; or `incident`: each row is an IncidentReport without `source` and `report_id`',
+});
+
 /** Body of `PUT /v1/integrations/webhooks/{source}`. */
 export const putEndpointSchema = z
-  .strictObject({ mapping: mappingSchema.optional(), secret: secretSchema.optional() })
+  .strictObject({
+    kind: kindSchema.default('records'),
+    mapping: mappingSchema.optional(),
+    secret: secretSchema.optional(),
+  })
+  .refine(({ kind, mapping }) => kind === 'records' || mapping === undefined, {
+    path: ['mapping'],
+    message: 'is for records; reports of incidents have a form of their own',
+  })
   .meta({ id: 'PutWebhook' });
 
 /** Body of `POST /v1/integrations/webhooks/{source}/rotate`. */
@@ -39,6 +53,7 @@ const time = z.iso.datetime();
 export const endpointViewSchema = z
   .object({
     source: z.string(),
+    kind: kindSchema,
     address: z.string().meta({ description: 'Where the sender posts to, at this API. Nobody else knows it' }),
     mapping: mappingSchema.nullable().meta({ description: 'Null for the default one' }),
     secrets: z
@@ -72,6 +87,10 @@ export const deliverySchema = z
             record_id: z.string(),
             reason: z.enum(deadLetterReasons),
             detail: z.string(),
+          }),
+          z.object({ status: z.literal('incident'), incident_id: z.string() }),
+          z.object({ status: z.literal('ignored') }).meta({
+            description: 'The end of an incident that is not known',
           }),
         ]),
       )

@@ -1,4 +1,5 @@
 import { MongoServerError, type Collection, type Db } from 'mongodb';
+import type { WebhookKind } from '#domain/ingestion/webhook-kind.ts';
 import { TenantCollection } from './tenant-collection.ts';
 
 /** One secret of an endpoint, sealed for it. */
@@ -15,6 +16,8 @@ export interface WebhookEndpointDoc {
   tenant_id: string;
   /** What the tenant calls it; unique for the tenant. */
   source: string;
+  /** What its webhooks are made into. */
+  kind: WebhookKind;
   /** The mapping as JSON text, so that its keys may be anything; absent for the default one. */
   mapping?: string;
   secrets: SealedSecret[];
@@ -57,16 +60,14 @@ export function webhookEndpoints(db: Db) {
       return of(tenantId).count({});
     },
 
-    async setMapping(
+    async change(
       tenantId: string,
       source: string,
-      mapping: string | undefined,
+      { kind, mapping }: { kind: WebhookKind; mapping: string | undefined },
     ): Promise<WebhookEndpointDoc | undefined> {
-      const updated_at = new Date();
+      const set = { kind, updated_at: new Date() };
       const change =
-        mapping === undefined
-          ? { $set: { updated_at }, $unset: { mapping: '' as const } }
-          : { $set: { updated_at, mapping } };
+        mapping === undefined ? { $set: set, $unset: { mapping: '' as const } } : { $set: { ...set, mapping } };
       return (await of(tenantId).findOneAndUpdate({ source }, change)) ?? undefined;
     },
 

@@ -130,6 +130,37 @@ describe('/webhook/{endpoint}', () => {
     expect((await send(endpoint, `"${'x'.repeat(1024 * 1024)}"`)).status).toBe(413);
   });
 
+  it('opens and joins incidents, once each, where the source says so', async () => {
+    const endpoint = await register('checks', { kind: 'incident' });
+    const report = {
+      key: 'late',
+      title: 'late',
+      kind: 'freshness',
+      entities: ['a'],
+      occurred_at: '2026-01-01T00:00:00Z',
+    };
+    const opening = JSON.stringify({ ...report, status: 'open' });
+    const opened = await send(endpoint, opening, { id: 'msg_open' });
+    expect(opened.body.results).toMatchObject([{ status: 'incident' }]);
+    expect((await send(endpoint, opening, { id: 'msg_open' })).body).toEqual(opened.body);
+    const ended = await send(endpoint, JSON.stringify([{ ...report, status: 'resolved' }, { key: 'no form' }]));
+    const [, faulty] = ended.body.results ?? [];
+    expect(ended.body.results).toMatchObject([opened.body.results?.[0], { status: 'dead-letter' }]);
+    expect(await fateOf(faulty?.['record_id'])).toMatchObject({ state: 'rejected' });
+    const id = String(opened.body.results?.[0]?.['incident_id']);
+    await vi.waitFor(
+      async () => expect((await api('GET', `/v1/incidents/${id}`)).body['state']).toBe('resolved'),
+      20_000,
+    );
+    expect((await send(endpoint, opening, { id: 'msg_open' })).body).toEqual(opened.body);
+    const unknown = await send(endpoint, JSON.stringify({ ...report, key: 'never seen', status: 'resolved' }));
+    expect(unknown.body.results).toEqual([{ status: 'ignored' }]);
+    const bad = await api('PUT', '/v1/integrations/webhooks/checks', {
+      json: { kind: 'incident', mapping: { entity_type: 'a', attributes: { name: 'b' } } },
+    });
+    expect(bad.body['field']).toBe('/mapping');
+  });
+
   it('refuses every signature that is not right, and every clock that is far off', async () => {
     const endpoint = await register('guarded');
     const other = await register('other');
