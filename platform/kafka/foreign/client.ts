@@ -1,8 +1,8 @@
 import { Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import { LilyError } from '#domain/errors.ts';
 import type { Logger } from '../../logger.ts';
+import { boundDecompression } from '../codecs.ts';
 import { calmIdleConnections } from '../idle-timer.ts';
-import { useBoundedCodecs } from './codecs.ts';
 import { guardedSockets, type Resolve } from './guarded-socket.ts';
 
 /** How to sign in to a Kafka cluster. */
@@ -38,7 +38,7 @@ export function foreignKafka(
   logger?: Logger,
 ): ForeignKafka {
   calmIdleConnections();
-  useBoundedCodecs();
+  boundDecompression();
   let refused: LilyError | undefined;
   const { sasl, tls } = cluster;
   const kafka = new Kafka({

@@ -2,15 +2,15 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import kafkajs from 'kafkajs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { useBoundedCodecs } from './codecs.ts';
-import { unlz4 } from './lz4.ts';
-import { unsnappy } from './snappy.ts';
+import { boundDecompression } from './codecs.ts';
+import { unlz4 } from './foreign/lz4.ts';
+import { unsnappy } from './foreign/snappy.ts';
 
 const { CompressionCodecs, CompressionTypes } = kafkajs;
 const decompress = (type: number, bytes: Buffer): Promise<Buffer> =>
   (CompressionCodecs[type as never] as () => { decompress: (bytes: Buffer) => Promise<Buffer> })().decompress(bytes);
 
-beforeAll(() => useBoundedCodecs());
+beforeAll(() => boundDecompression());
 
 /** `abab…`: literals and a copy that overlaps itself, as google/snappy writes them. */
 const snappyBlock = Buffer.from([0x0c, 0x04, 0x61, 0x62, 0x26, 0x02, 0x00]);
