@@ -150,7 +150,7 @@ async function describe(admin: Admin, topics: string[]): Promise<[string, Map<st
   try {
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
+      resources: topics.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
     });
     return resources.map(({ resourceName, configEntries }) => [
       resourceName,
