@@ -38,6 +38,8 @@ const steps = proxyActivities<ScheduledRunActivities>({
 
 const firstLookMs = 500;
 const longestLookMs = 10_000;
+/** After so many looks, about half an hour, the workflow goes on in a new execution: each look is some ten events. */
+const looksPerExecution = 200;
 
 /**
  * One time of a schedule: makes its run, waits for its turn as the schedule's policy has it, and sees the run to its end.
@@ -119,7 +121,7 @@ class Fired {
   /** Returns when the run has the source; a text when it does not take place, and why. */
   async untilItsTurn(scheduled: ScheduledRun, resumption: FireScheduleRequest): Promise<string | undefined> {
     const cancelled = new Set<string>();
-    for (let lookMs = firstLookMs; ; lookMs = Math.min(lookMs * 2, longestLookMs)) {
+    for (let looks = 1, lookMs = firstLookMs; ; looks += 1, lookMs = Math.min(lookMs * 2, longestLookMs)) {
       if (this.#cancelWanted) return this.#end(scheduled, 'cancelled', 'Cancelled as it waited.');
       const turn = await steps.takeTurn(scheduled);
       if (turn.outcome === 'turn') {
@@ -138,7 +140,7 @@ class Fired {
       }
       setCurrentDetails(`Waiting for its turn (${turn.outcome})`);
       await condition(() => this.#cancelWanted, lookMs);
-      if (workflowInfo().continueAsNewSuggested && !this.#cancelWanted) {
+      if (looks >= looksPerExecution && !this.#cancelWanted) {
         await continueAsNew<typeof fireSchedule>(resumption);
       }
     }
