@@ -67,6 +67,11 @@ describe('what was recorded', () => {
     );
     expect(events(named('backfill-schedule'), 'CHILD_WORKFLOW_EXECUTION_COMPLETED')).toHaveLength(3);
     expect(endOf(named('ingest-source-failed'))).toBe('FAILED');
+    expect(events(named('handle-incident'), 'WORKFLOW_EXECUTION_UPDATE_ACCEPTED')).toHaveLength(4);
+    expect(events(named('handle-incident-escalated'), 'TIMER_FIRED').length).toBeGreaterThan(0);
+    expect(endOf(named('handle-incident-continued.1'))).toBe('CONTINUED_AS_NEW');
+    expect(endOf(named('handle-incident-replayed'))).toBe('COMPLETED');
+    expect(endOf(named('handle-incident-cancelled'))).toBe('CANCELED');
     expect(endOf(named('follow-topic-continued.1'))).toBe('CONTINUED_AS_NEW');
     expect(events(named('follow-topic-changed'), 'ACTIVITY_TASK_CANCELED')).toHaveLength(1);
     expect(events(named('follow-topic-changed'), 'TIMER_STARTED')).toHaveLength(1);

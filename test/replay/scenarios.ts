@@ -27,6 +27,7 @@ import type { previewSource } from '#workflows/ingestion/preview-source.ts';
 import type { testSource } from '#workflows/ingestion/test-source.ts';
 import type { propagateChanges } from '#workflows/propagation/propagate-changes.ts';
 import type { transformBatch } from '#workflows/transformation/transform-batch.ts';
+import { incidentScenarios } from './incident-scenarios.ts';
 import { streamScenarios } from './stream-scenarios.ts';
 
 const tenantId = 'acme';
@@ -65,6 +66,7 @@ export function scenarios(): Scenario[] {
     firing('fire-schedule-waits', { overlap: 'cancel_other', turns: [held, { outcome: 'full' }, held] }),
     backfilling('backfill-schedule'),
     ...streamScenarios(),
+    ...incidentScenarios(),
   ];
 }
 

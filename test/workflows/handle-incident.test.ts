@@ -240,6 +240,36 @@ describe('handleIncident', () => {
     expect(new Set(updates.map(({ incident }) => incident.incident_id)).size).toBe(1);
   });
 
+  it('is not reopened by what had arrived before it was resolved', async () => {
+    let away = false;
+    const fault = (step: string): void => {
+      if (step === 'claimReports' && away) throw new Error('MongoDB is away');
+    };
+    const { activities, changes } = fakeIncidents({ fault });
+    await play(activities, {}, async (incident) => {
+      await incident.report();
+      await incident.opened();
+      away = true;
+      await incident.report({ report_id: 'in between' });
+      await incident.act('resolve');
+      away = false;
+      await temporal.sleep(10 * minuteMs);
+      expect(await incident.now()).toMatchObject({ state: 'resolved', reports: 2, reopened: 0 });
+      expect(changes().slice(-2)).toEqual(['resolved', 'reported']);
+    });
+  });
+
+  it('is resolved when somebody cancels its workflow', async () => {
+    const { activities, updates } = fakeIncidents();
+    await play(activities, {}, async (incident) => {
+      await incident.report();
+      await incident.opened();
+      await incident.handle.cancel();
+      await expect(incident.handle.result()).rejects.toThrow('Workflow execution cancelled');
+    });
+    expect(updates.at(-1)?.incident).toMatchObject({ state: 'resolved', resolved_by: 'lily' });
+  });
+
   it('is told without its lineage when the graph gives no answer, and with it later', async () => {
     let answers = false;
     const fault = (step: string): void => {

@@ -8,12 +8,12 @@ import { acknowledgeUpdate, assignUpdate, commentUpdate, resolveUpdate } from '.
  * Lets people act on the incident. Validators refuse at once what makes no sense now; a refused update leaves no trace in the
  * history, and one that comes again is answered, not done again.
  */
-export function answerActions(incident: IncidentCase, tell: () => Promise<void>): void {
+export function answerActions(incident: IncidentCase, desk: { waiting: number; tell(): Promise<void> }): void {
   const doing =
     <Action extends IncidentAction>(act: (action: Action, now: Date) => void) =>
     async (action: Action): Promise<Incident> => {
       if (!incident.isRepeated(action)) act(action, new Date());
-      await tell();
+      await desk.tell();
       return known(incident);
     };
   const unless =
@@ -41,7 +41,7 @@ export function answerActions(incident: IncidentCase, tell: () => Promise<void>)
   );
   setHandler(
     resolveUpdate,
-    doing((action, now) => incident.resolve(action, now)),
+    doing((action, now) => incident.resolve(action, now, desk.waiting)),
     { validator: unless(alreadyOver) },
   );
 }

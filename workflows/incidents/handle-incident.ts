@@ -1,5 +1,6 @@
 import {
   allHandlersFinished,
+  CancellationScope,
   condition,
   continueAsNew,
   isCancellation,
@@ -54,8 +55,17 @@ export async function handleIncident(request: IncidentRequest, resumption?: Resu
   const desk = new Desk(request, incident, resumption?.inbox ?? []);
   setHandler(reportSignal, (report) => desk.take(report));
   setHandler(incidentQuery, () => incident.incident ?? null);
-  answerActions(incident, () => desk.tell());
+  answerActions(incident, desk);
 
+  try {
+    return await handle(incident, desk);
+  } catch (error) {
+    if (isCancellation(error)) await CancellationScope.nonCancellable(() => desk.close());
+    throw error;
+  }
+}
+
+async function handle(incident: IncidentCase, desk: Desk): Promise<IncidentOutcome> {
   for (;;) {
     await desk.readReports();
     if (incident.incident === undefined) return { opened: false, reports: 0 };
@@ -91,6 +101,11 @@ class Desk {
     this.#inbox.push(report);
   }
 
+  /** Reports that have arrived and were not read yet. */
+  get waiting(): number {
+    return this.#inbox.length;
+  }
+
   /** Takes what has arrived, but for what has been taken before, here or by an incident that is long over. */
   async readReports(): Promise<void> {
     while (this.#inbox.length > 0) {
@@ -101,8 +116,8 @@ class Desk {
       const fresh = new Set(await steps.claimReports({ tenantId, source, key, incidentId, claims }));
       for (const [index, report] of taken.entries()) {
         if (!fresh.has(first + index)) continue;
-        if (this.#case.opens(report)) this.#case.follow(await steps.readPolicy(tenantId), new Date());
-        this.#case.report(report, new Date());
+        if (this.#case.opens(report, first + index)) this.#case.follow(await steps.readPolicy(tenantId), new Date());
+        this.#case.report(report, first + index, new Date());
       }
       if (this.#case.unassessed) await this.#assess();
       await this.tell();
@@ -117,9 +132,23 @@ class Desk {
     if (update !== undefined) {
       this.#told += 1;
       setCurrentDetails(detailsOf(update.incident));
-      this.#telling = this.#telling.then(() => steps.recordChange(update));
+      // What has been seen here is told, also when the workflow is being cancelled.
+      const record = (): Promise<void> => CancellationScope.nonCancellable(() => steps.recordChange(update));
+      this.#telling = this.#telling.then(record);
     }
     await this.#telling;
+  }
+
+  /** Ends the incident because somebody cancelled its workflow: what nobody looks after must not look open. */
+  async close(): Promise<void> {
+    const { incident } = this.#case;
+    if (incident !== undefined && incident.state !== 'resolved') {
+      const { incident_id } = incident;
+      const text = 'Its workflow was cancelled';
+      this.#case.resolve({ action_id: 'cancelled', incident_id, by: 'lily', text }, new Date(), this.waiting);
+    }
+    await this.tell();
+    await condition(allHandlersFinished);
   }
 
   /** Whether the incident is over, and nothing more has arrived for it. */

@@ -19,6 +19,8 @@ export interface IncidentSnapshot {
   entries: number;
   /** Reports that have arrived, whether or not they were news. */
   received: number;
+  /** Reports that had arrived when it was resolved: they may be read later, but are no reason to open it again. */
+  settled: number;
   /** When it was opened or last reopened: escalation counts from here. */
   since: string;
   /** Actions done lately, the newest last. */
@@ -40,6 +42,7 @@ export class IncidentCase {
   #revision: number;
   #entries: number;
   #received: number;
+  #settled: number;
   #since: string;
   #actionIds: string[];
   #untold: TimelineEntry[] = [];
@@ -52,6 +55,7 @@ export class IncidentCase {
     this.#revision = snapshot?.revision ?? 0;
     this.#entries = snapshot?.entries ?? 0;
     this.#received = snapshot?.received ?? 0;
+    this.#settled = snapshot?.settled ?? 0;
     this.#since = snapshot?.since ?? '';
     this.#actionIds = [...(snapshot?.actionIds ?? [])];
   }
@@ -73,6 +77,7 @@ export class IncidentCase {
       revision: this.#revision,
       entries: this.#entries,
       received: this.#received,
+      settled: this.#settled,
       since: this.#since,
       actionIds: this.#actionIds,
     };
@@ -107,19 +112,20 @@ export class IncidentCase {
     this.#plan(now);
   }
 
-  /** Whether the report would open the incident, or open it again. */
-  opens({ status }: IdentifiedReport): boolean {
-    return status === 'open' && (this.#incident === undefined || this.#incident.state === 'resolved');
+  /** Whether the report of this number would open the incident, or open it again. */
+  opens({ status }: IdentifiedReport, seq: number): boolean {
+    if (status !== 'open') return false;
+    return this.#incident === undefined || (this.#incident.state === 'resolved' && seq > this.#settled);
   }
 
   /** Takes a report. The end of an incident that is not known is no news. */
-  report(report: IdentifiedReport, now: Date): void {
+  report(report: IdentifiedReport, seq: number, now: Date): void {
     const at = now.toISOString();
     if (this.#incident === undefined) {
       if (report.status === 'resolved') return;
       this.#open(report, at);
     } else {
-      const reopens = this.opens(report);
+      const reopens = this.opens(report, seq);
       if (reopens) this.#reopen(report, now);
       else this.#note('reported', report.source, at, wordsOf(report));
       this.#joinReport(this.#incident, report, at);
@@ -128,7 +134,7 @@ export class IncidentCase {
     if (report.assignee !== undefined && report.assignee !== this.#incident?.assignee) {
       this.#assign(report.source, report.assignee, at);
     }
-    if (report.status === 'resolved') this.#resolve(report.source, undefined, at);
+    if (report.status === 'resolved') this.#resolve(report.source, undefined, at, seq);
     else if (report.acknowledged === true) this.#acknowledge(report.source, undefined, at);
     this.#plan(now);
   }
@@ -202,8 +208,9 @@ export class IncidentCase {
     this.#comment(by, text, now.toISOString());
   }
 
-  resolve({ by, text }: IncidentAction, now: Date): void {
-    this.#resolve(by, text, now.toISOString());
+  /** @param waiting reports that have arrived and were not read yet */
+  resolve({ by, text }: IncidentAction, now: Date, waiting: number): void {
+    this.#resolve(by, text, now.toISOString(), this.#received + waiting);
     this.#plan(now);
   }
 
@@ -282,8 +289,9 @@ export class IncidentCase {
     this.#note('commented', by, at, { text });
   }
 
-  #resolve(by: string, text: string | undefined, at: string): void {
+  #resolve(by: string, text: string | undefined, at: string, settled: number): void {
     if (this.#known().state === 'resolved') return;
+    this.#settled = settled;
     this.#change({ state: 'resolved', resolved_at: at, resolved_by: by });
     this.#note('resolved', by, at, { text });
   }
