@@ -115,6 +115,21 @@ test('pages of a large table begin where the one before ended, whatever the piec
   }
 });
 
+test.each<[string, FilePlan, string]>([
+  ['csv', { format: 'csv', content: 'entity_type,name\na,1\n\na,2\n\n\na,3\na,\n' }, 'row 8: name is missing'],
+  [
+    'ndjson',
+    { format: 'ndjson', content: '{"entity_type":"a","name":"1"}\n\n{"entity_type":"a","name":"2"}\n\n{}' },
+    'row 5',
+  ],
+  ['json', { format: 'json', content: '[{"entity_type":"a","name":"1"},{"entity_type":"a","name":"2"},{}]' }, 'row 3'],
+])('a row has the same number on whatever page it stands: %s', async (_format, plan, words) => {
+  for (const pageSize of [1, 2, 100]) {
+    const { rejects } = await readFile({ ...plan, pageSize });
+    expect(rejects.map(({ detail }) => detail)).toEqual([expect.stringContaining(words)]);
+  }
+});
+
 test('a page is bounded by bytes as well as by rows', async () => {
   const rows = Array.from({ length: 40 }, (_, index) =>
     JSON.stringify({ entity_type: 'a', name: `n${index}`, x: 'y'.repeat(400_000) }),
