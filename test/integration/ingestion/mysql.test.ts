@@ -11,7 +11,7 @@ import { freshName } from '#test/support/sources/place.ts';
 let server: MariadbServer;
 let db: string;
 beforeAll(async () => {
-  server = await startMariadb();
+  server = await startMariadb({ tls: true });
 });
 afterAll(async () => server.stop());
 beforeEach(async () => {
