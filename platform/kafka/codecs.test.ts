@@ -25,6 +25,14 @@ describe('Snappy', () => {
     expect(unsnappy(framed, 100).toString()).toBe('ab'.repeat(12));
     expect(() => unsnappy(framed, 20)).toThrow('larger than 20 bytes');
     expect(unsnappy(Buffer.from([0]), 100)).toHaveLength(0);
+    // 300 literals, whose length takes two bytes, and a copy of 5 whose distance takes eleven bits.
+    const text = Array.from({ length: 30 }, (_, n) => `${n}`.padStart(10, '.')).join('');
+    const far = Buffer.concat([
+      Buffer.from([0xb1, 0x02, 0xf4, 0x2b, 0x01]),
+      Buffer.from(text),
+      Buffer.from([0x25, 0x2c]),
+    ]);
+    expect(unsnappy(far, 1_000).toString()).toBe(text + text.slice(0, 5));
   });
 
   it('throws at anything that is broken, and reads nothing that is not there', () => {
