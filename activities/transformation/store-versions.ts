@@ -10,7 +10,7 @@ import { deadLetter, type PreparedRecord } from './prepare.ts';
 export interface StoreDeps {
   entities: Pick<
     Entities,
-    'getMany' | 'versionsOfBatch' | 'versionsFrom' | 'insertVersions' | 'closePredecessors' | 'putCurrent' | 'putFacts'
+    'getMany' | 'versionsOfBatch' | 'standingOf' | 'insertVersions' | 'closePredecessors' | 'putCurrent' | 'putFacts'
   >;
   deadLetters: Pick<DeadLetters, 'put'>;
 }
@@ -106,10 +106,10 @@ async function claimVersions(
       decided = records.findIndex(
         (record) => record.recordId === taken.record_id && record.entityId === taken.entity_id,
       );
-      const standing = await deps.entities.versionsFrom(tenantId, taken.entity_id, taken.version);
+      // Whoever took this one has often taken many of those behind it: all of them are met at once, not one by one.
+      const standing = await deps.entities.standingOf(tenantId, versions.slice(inserted));
       if (standing.some((version) => version.batch_id === batchId)) throw new ConcurrentAttempt(batchId);
-      const newest = standing.at(-1);
-      if (newest !== undefined) bases.set(taken.entity_id, entityAsOf(newest));
+      for (const version of standing) bases.set(version.entity_id, entityAsOf(version));
     }
     settle(claims, plan, new Set(records.slice(0, decided)), batchId);
     records = records.slice(decided);

@@ -97,7 +97,7 @@ async function applied(bench: Bench): Promise<number> {
 }
 
 async function untilApplied(bench: Bench, events: number): Promise<void> {
-  const deadline = performance.now() + 120_000;
+  const deadline = performance.now() + 600_000;
   for (let done = 0; done !== events; await new Promise((resolve) => setTimeout(resolve, 50))) {
     done = await applied(bench);
     if (performance.now() > deadline) throw new Error(`${done} of ${events} events were applied`);

@@ -85,10 +85,13 @@ export function entities(db: Db) {
       return found.map(versionOf);
     },
 
-    /** The entity's history from a version on, in order. */
-    async versionsFrom(tenantId: string, entityId: string, version: number): Promise<EntityVersion[]> {
-      const filter = { _id: { $gte: versionId(entityId, version), $lt: `${entityId};` } };
-      const found = await versionsOf(tenantId).find(filter).sort({ _id: 1 }).toArray();
+    /** Of versions that were about to be inserted, those whose numbers are taken, as they stand; each entity's in order. */
+    async standingOf(tenantId: string, versions: EntityVersion[]): Promise<EntityVersion[]> {
+      const ids = versions.map((version) => versionId(version.entity_id, version.version));
+      const found = await versionsOf(tenantId)
+        .find({ _id: { $in: ids } })
+        .sort({ _id: 1 })
+        .toArray();
       return found.map(versionOf);
     },
 
