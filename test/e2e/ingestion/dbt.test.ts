@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHECKOUT } from '#deploy/local/paths.ts';
-import { incidentWorkflowId, type IncidentReport } from '#domain/incidents/incident.ts';
 import { loadConfig } from '#platform/config.ts';
 import { connectMongo, type Mongo } from '#platform/mongo/client.ts';
 import { apiOf, freshTenant, ingest, stack, tokenOf, type Api } from '#test/e2e/api/client.ts';
@@ -14,13 +12,9 @@ const minutes = 60_000;
 
 let project: DbtProject;
 let mongo: Mongo;
-let temporal: Client;
 
 beforeAll(async () => {
-  const config = loadConfig(process.env);
-  mongo = await connectMongo(config.mongo);
-  const connection = await Connection.connect({ address: config.temporal.address });
-  temporal = new Client({ connection, namespace: config.temporal.namespace });
+  mongo = await connectMongo(loadConfig(process.env).mongo);
   project = await dbtProject();
   // A test of the project fails, and its source is stale: neither ends well.
   await dbt(['build'], 1);
@@ -32,7 +26,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await project.remove();
   await mongo.client.close();
-  await temporal.connection.close();
 });
 
 async function dbt(args: string[], code: number): Promise<void> {
@@ -108,24 +101,30 @@ async function entity(tenant: string, type: string, qualifiedName: string): Prom
     : ({ ...found, metadata_id: String(found['entity_id'] ?? found['_id']) } as unknown as Found);
 }
 
-/** The status of gRPC. */
-const notFound = 5;
+interface Incident {
+  key: string;
+  state: string;
+  kind: string;
+  severity: string;
+  reports: number;
+  entities: { qualified_name: string }[];
+  affected: { qualified_name: string }[];
+}
 
-/** The reports that the workflow of an incident was sent, in their order. */
-async function reportsOf(tenant: string, key: string): Promise<IncidentReport[]> {
-  const handle = temporal.workflow.getHandle(incidentWorkflowId(tenant, 'dbt', key));
-  try {
-    const { events } = await handle.fetchHistory();
-    return (events ?? []).flatMap((event) => {
-      const payload = event.workflowExecutionSignaledEventAttributes?.input?.payloads?.[0]?.data;
-      return payload ? [JSON.parse(Buffer.from(payload).toString('utf8')) as IncidentReport] : [];
-    });
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === notFound) return [];
-    throw error;
+/** The tenant's incidents by their keys, once they are as they should be. */
+async function incidentsOf(
+  api: Api,
+  condition: (incidents: Map<string, Incident>) => boolean = () => true,
+): Promise<Map<string, Incident>> {
+  for (const deadline = Date.now() + 30_000; ; await sleep(100)) {
+    const items = (await api('GET', '/v1/incidents?limit=100')).body.items as unknown as Incident[];
+    const incidents = new Map(items.map((incident) => [incident.key, incident]));
+    if (condition(incidents)) return incidents;
+    if (Date.now() > deadline) throw new Error(`it did not come about: ${JSON.stringify(items)}`);
   }
 }
 
+const stale = 'shop.source.shop.raw.payments';
 const failing = 'shop.test.shop.known_status.ad9bebe266';
 
 describe('artifacts that a genuine dbt has made', () => {
@@ -163,11 +162,19 @@ describe('artifacts that a genuine dbt has made', () => {
       );
       expect(downstream).not.toContain('shop.model.shop.stg_customers');
 
-      expect(await reportsOf(tenant, failing)).toMatchObject([
-        { status: 'open', kind: 'failing-test', entities: [{ qualified_name: 'shop.model.shop.stg_orders' }] },
-      ]);
-      expect(await reportsOf(tenant, 'shop.source.shop.raw.payments')).toMatchObject([{ status: 'open' }]);
-      expect(await reportsOf(tenant, 'shop.test.shop.unique_stg_orders_order_id.e3b841c71a')).toEqual([]);
+      // The failing test and the stale source, and nothing of what passed; who is concerned is found in the lineage.
+      const opened = await incidentsOf(api, (all) => (all.get(failing)?.affected.length ?? 0) > 0 && all.size > 1);
+      expect([...opened.keys()].sort()).toEqual([stale, failing]);
+      expect(opened.get(failing)).toMatchObject({
+        state: 'open',
+        kind: 'failing-test',
+        severity: 'high',
+        entities: [{ qualified_name: 'shop.model.shop.stg_orders' }],
+      });
+      expect(opened.get(failing)?.affected.map((one) => one.qualified_name)).toContain(
+        'shop.exposure.shop.weekly_report',
+      );
+      expect(opened.get(stale)).toMatchObject({ state: 'open', kind: 'freshness' });
 
       await project.edit('seeds/raw_orders.csv', 'lost', 'shipped');
       await project.edit('models/marts/marts.yml', '- name: weekly_report', '- name: monthly_report');
@@ -178,7 +185,9 @@ describe('artifacts that a genuine dbt has made', () => {
       expect(second).toMatchObject({ state: 'completed', reason: null, counts: { created: 1, rejected: 0 } });
       expect(await entity(tenant, 'dbt_exposure', 'shop.exposure.shop.monthly_report')).toBeDefined();
       expect(await entity(tenant, 'dbt_exposure', 'shop.exposure.shop.weekly_report')).toBeUndefined();
-      expect(await reportsOf(tenant, failing)).toMatchObject([{ status: 'open' }, { status: 'resolved' }]);
+      const after = await incidentsOf(api, (all) => all.get(failing)?.state === 'resolved');
+      expect(after.size).toBe(2);
+      expect(after.get(stale)?.state).toBe('open');
       expect(await entity(tenant, 'dbt_model', 'shop.model.shop.orders')).toMatchObject({
         statistics: { last_run: { status: 'success' } },
       });
@@ -187,7 +196,7 @@ describe('artifacts that a genuine dbt has made', () => {
   );
 
   it('change nothing when they come again', async () => {
-    const { tenant, api } = await operator();
+    const { api } = await operator();
     const manifest = await readFile(join(CHECKOUT, 'test/fixtures/dbt-artifacts/dbt-1.7/manifest.json'), 'utf8');
     const source = { manifest: await upload(api, manifest), run_results: await upload(api, await oldResults()) };
     const first = await run(api, source);
@@ -195,8 +204,8 @@ describe('artifacts that a genuine dbt has made', () => {
     const second = await run(api, source);
     expect(second).toMatchObject({ state: 'completed', counts: { created: 0, updated: 0, deleted: 0 } });
     expect(second.counts['unchanged']).toBe(first.counts['created']);
-    const reports = await reportsOf(tenant, failing);
-    expect(new Set(reports.map((report) => report.report_id)).size).toBe(1);
+    const incidents = await incidentsOf(api, (all) => all.has(failing));
+    expect([...incidents.values()]).toMatchObject([{ key: failing, reports: 1, state: 'open' }]);
   });
 });
 
