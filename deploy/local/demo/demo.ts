@@ -6,6 +6,7 @@ import { reportFailure } from '../failure.ts';
 import { openProgressView } from '../progress.ts';
 import { openStack, type Stack } from '../stack.ts';
 import { addressTable, table } from '../tables.ts';
+import { dbtDoor, fileDoor, openLineageDoor } from './doors.ts';
 import { LilyClient, type LineageView, type Run, type VersionView } from './lily-client.ts';
 import { lineageTree } from './lineage-tree.ts';
 import { NotificationListener } from './notifications.ts';
@@ -63,7 +64,28 @@ async function demo(stack: Stack): Promise<void> {
   );
   checks.push(['the view has a new version', items.length > 1]);
 
-  step(6, 'What ran, as the Temporal Web UI shows it');
+  step(6, 'Three more doors: a CSV file, what a genuine dbt left behind, and an OpenLineage event');
+  const file = await fileDoor(lily, progressLine);
+  print(
+    `  dashboards.csv: ${file.counts.read} rows, ${file.counts.created} created, ${file.counts.unchanged} unchanged`,
+  );
+  const { run: dbt, incidents } = await dbtDoor(lily, progressLine);
+  print(`  dbt: ${dbt.counts.read} entities; what its tests found is now an incident:\n`);
+  print(
+    table([
+      ['  incident', 'severity', 'state', 'affected downstream'],
+      ...incidents.map((one) => [`  ${one.title}`, one.severity, one.state, String(one.affected_count)]),
+    ]),
+  );
+  print('\n  OpenLineage, in the graph that clients of Marquez get:');
+  print(lineageTree(await openLineageDoor(lily), 'downstream'));
+  checks.push([
+    'a file, dbt and OpenLineage came in through the same pipeline',
+    file.counts.read + dbt.counts.read > 50,
+  ]);
+  checks.push(['a failing test of dbt is an incident', incidents.some(({ title }) => title.includes('known_status'))]);
+
+  step(7, 'What ran, as the Temporal Web UI shows it');
   print(await workflowTable(stack));
   listener.close();
 
@@ -127,7 +149,7 @@ async function workflowTable(stack: Stack): Promise<string> {
       namespace: stack.env['LILY_TEMPORAL_NAMESPACE'] ?? 'default',
     });
     const rows: string[][] = [];
-    for (const job of ['ingestSource', 'transformBatch', 'propagateChanges']) {
+    for (const job of ['ingestSource', 'transformBatch', 'propagateChanges', 'handleIncident']) {
       const query = `LilyTenant = 'demo' AND LilyJob = '${job}'`;
       const { count } = await workflow.count(query);
       const link = `${stack.addresses.temporalUi}/namespaces/default/workflows?query=${encodeURIComponent(query)}`;

@@ -52,6 +52,18 @@ export class LilyClient {
     return this.#ask<T>('GET', path);
   }
 
+  /** Stores a content, and answers with the id that runs refer to it by. */
+  async upload(name: string, content: string): Promise<string> {
+    const path = `/v1/uploads?name=${encodeURIComponent(name)}`;
+    const { object_id: id } = await this.#send<{ object_id: string }>(
+      'POST',
+      path,
+      'application/octet-stream',
+      content,
+    );
+    return id;
+  }
+
   async post<T>(path: string, body: unknown): Promise<T> {
     return this.#ask<T>('POST', path, body);
   }
@@ -79,13 +91,17 @@ export class LilyClient {
   }
 
   async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return this.#send<T>(method, path, 'application/json', body === undefined ? undefined : JSON.stringify(body));
+  }
+
+  async #send<T>(method: string, path: string, contentType: string, body?: string): Promise<T> {
     const response = await fetch(this.#base + path, {
       method,
-      headers: { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      headers: { authorization: `Bearer ${this.token}`, 'content-type': contentType },
+      ...(body !== undefined && { body }),
     });
     const text = await response.text();
     if (!response.ok) throw new StackError(`${method} ${path} answered ${response.status}: ${text}`);
-    return JSON.parse(text) as T;
+    return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 }
