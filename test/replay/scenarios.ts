@@ -28,6 +28,7 @@ import type { testSource } from '#workflows/ingestion/test-source.ts';
 import type { propagateChanges } from '#workflows/propagation/propagate-changes.ts';
 import type { transformBatch } from '#workflows/transformation/transform-batch.ts';
 import { incidentScenarios } from './incident-scenarios.ts';
+import { jobScenarios } from './job-scenarios.ts';
 import { streamScenarios } from './stream-scenarios.ts';
 
 const tenantId = 'acme';
@@ -67,6 +68,7 @@ export function scenarios(): Scenario[] {
     backfilling('backfill-schedule'),
     ...streamScenarios(),
     ...incidentScenarios(),
+    ...jobScenarios(),
   ];
 }
 

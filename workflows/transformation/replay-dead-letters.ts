@@ -3,9 +3,12 @@ import type { ReplayActivities } from '#activities/transformation/replay/index.t
 import type { JobProgress, JobRequest } from '#domain/transformation/job.ts';
 import { applyBatch, runJob } from './run-job.ts';
 
-/** MongoDB is the only counterpart; its outages are waited out, because a claimed letter waits with it. */
+/**
+ * MongoDB is the only counterpart; its outages are waited out, because a claimed letter waits with it. A step takes a second
+ * or two, so a worker that died is noticed soon.
+ */
 const steps = proxyActivities<ReplayActivities>({
-  startToCloseTimeout: '2 minutes',
+  startToCloseTimeout: '30 seconds',
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 });
 

@@ -36,6 +36,8 @@ export type ReplayActivities = ReturnType<typeof replayActivities>;
 
 /** Letters that a page takes. */
 const lettersPerPage = 200;
+/** Letters that are compared with what is known of their entities side by side. */
+const atOnce = 20;
 /** Newer records of an entity that are looked at before a letter is refused. */
 const newerLookedAt = 50;
 
@@ -82,11 +84,14 @@ export function replayActivities(deps: ReplayDeps) {
         replayed.map(({ recordId }) => recordId),
       );
       const records: NewRawRecord[] = [];
-      for (const [seq, one] of replayed.entries()) {
-        if (landed.has(one.recordId)) continue;
+      const place = async (one: Replayed, seq: number): Promise<void> => {
+        if (landed.has(one.recordId)) return;
         const guard = one.letter.claim?.forced === true ? {} : await guardOf(deps, tenantId, one);
         if ('superseded' in guard) await deadLetters.noteSuperseded(tenantId, one.letter._id, guard.superseded);
         else records.push(recordOf(one, seq, guard));
+      };
+      for (let from = 0; from < replayed.length; from += atOnce) {
+        await Promise.all(replayed.slice(from, from + atOnce).map((one, index) => place(one, from + index)));
       }
       if (records.length > 0) await rawRecords.land(ref, records);
       // A replay that failed may have landed some of them before, in a batch that never came to its end.
