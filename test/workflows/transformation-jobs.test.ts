@@ -145,7 +145,7 @@ describe('a reprocessing', () => {
       activities,
       async (handle) => {
         await handle.executeUpdate('pause');
-        const before = await handle.query<JobProgress, []>('progress');
+        const before = await handle.query<JobProgress>('progress');
         expect(before.state).toBe('paused');
         await handle.executeUpdate('resume');
         return handle.result();

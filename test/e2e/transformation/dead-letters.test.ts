@@ -152,7 +152,7 @@ describe('a record that cannot be processed', () => {
         seen += page.body.items?.length ?? 0;
         expect(page.body.items?.every((item) => item['version'] === 1)).toBe(true);
         if (page.body['next_cursor'] === null) break;
-        cursor = `&cursor=${String(page.body['next_cursor'])}`;
+        cursor = `&cursor=${page.body['next_cursor'] as string}`;
       }
       expect(seen).toBe(count);
     },

@@ -18,3 +18,5 @@ export const fireSchedule = late(real.fireSchedule);
 export const testSource = late(real.testSource);
 export const followTopic = late(real.followTopic);
 export const previewSource = late(real.previewSource);
+export const replayDeadLetters = late(real.replayDeadLetters);
+export const reprocessRawRecords = late(real.reprocessRawRecords);
