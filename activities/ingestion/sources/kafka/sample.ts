@@ -46,8 +46,12 @@ export async function readTopicSample(
   try {
     latest = await session.latest(topic, { offsets, limit, bytes: sampleBytes, timeMs: sampleTimeMs });
   } catch (error) {
-    // Packed in a way that is not understood here (Snappy, LZ4), or into far more than it was: the topic is there, and says so.
-    if (!(error instanceof LilyError) || !/compression not implemented|larger than/i.test(error.message)) throw error;
+    // Packed in a way that is not understood here, or into far more than it was: the topic is there, and says so.
+    if (
+      !(error instanceof LilyError) ||
+      !/compression not implemented|larger than|compressed data/i.test(error.message)
+    )
+      throw error;
     count(value.formats, 'unreadable');
     return { records: 0, key, value, isWhole: false, fault: undefined };
   }
