@@ -74,6 +74,7 @@ const sourceAccess = {
   secretBox: secretBox(config.secretKey),
   objects,
   allowPrivateSources: config.allowPrivateSources,
+  ownKafkaCluster: clusterId(kafka),
 };
 const jobs = transformationJobs(db);
 const rules = rulesOf({ ruleSets: ruleSets(db), compile: ruleCompiler(config.secretKey) });
@@ -141,7 +142,7 @@ const workers = await Promise.all([
       topics: followedTopics(db),
       producer,
       openReader: topicReaders({ ...sourceAccess, allowPrivate: config.allowPrivateSources, logger }),
-      ownClusterId: clusterId(kafka),
+      ownClusterId: sourceAccess.ownKafkaCluster,
     }),
     // Each holds what it has fetched, a few MiB. Where there are more topics, they take turns of ten minutes.
     maxConcurrentActivityTaskExecutions: 50,

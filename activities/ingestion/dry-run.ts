@@ -12,16 +12,14 @@ import type { Entities } from '#platform/mongo/entities.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
 import { asActivity } from './as-activity.ts';
 import { IdSet } from './id-set.ts';
-import type { Source, SourceContext, SourcePage } from './source.ts';
+import { contextFor, type Source, type SourceAccess, type SourcePage } from './source.ts';
 import { openSource } from './sources/index.ts';
 
-export interface DryRunDeps {
+export interface DryRunDeps extends SourceAccess {
   dryRuns: Pick<DryRuns, 'get' | 'end' | 'advance' | 'putPage' | 'before' | 'seen'>;
   entities: Pick<Entities, 'idsOfSource'>;
   preview: PreviewRecords;
   secretBox: Pick<SecretBox, 'open'>;
-  objects: SourceContext['objects'];
-  allowPrivateSources: boolean;
 }
 
 export interface PreviewPageRequest {
@@ -44,8 +42,7 @@ export function dryRunActivities(deps: DryRunDeps) {
     const dryRun = await deps.dryRuns.get(tenantId, dryRunId);
     if (dryRun === undefined) throw new LilyError('not-found', 'The dry run is no longer known.');
     const options = sourceSchema.parse(JSON.parse(deps.secretBox.open(dryRun.sealed_source, dryRunId)));
-    const { objects, allowPrivateSources: allowPrivate } = deps;
-    const source = openSource(options, { tenantId, runId: dryRunId, objects, allowPrivate });
+    const source = openSource(options, contextFor(deps, tenantId, dryRunId));
     try {
       return await work(source, options);
     } finally {

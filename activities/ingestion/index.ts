@@ -20,18 +20,15 @@ import type { Runs } from '#platform/mongo/runs.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
 import { asActivity } from './as-activity.ts';
 import { IdSet } from './id-set.ts';
-import type { Source, SourceContext, SourceReject } from './source.ts';
+import { contextFor, type Source, type SourceAccess, type SourceReject } from './source.ts';
 import { openSource } from './sources/index.ts';
 
-export interface IngestionDeps {
+export interface IngestionDeps extends SourceAccess {
   runs: Pick<Runs, 'get' | 'report'>;
   rawRecords: Pick<RawRecords, 'land' | 'seenInRun'>;
   entities: Pick<Entities, 'idsOfSource'>;
   secretBox: Pick<SecretBox, 'open'>;
-  objects: SourceContext['objects'];
   incidents: { report(tenantId: string, report: IncidentReport): Promise<unknown> };
-  /** Whether sources may be at loopback and private addresses. */
-  allowPrivateSources: boolean;
 }
 
 export interface PageRequest {
@@ -69,8 +66,7 @@ export function ingestionActivities(deps: IngestionDeps) {
     work: (source: Source, options: SourceOptions) => Promise<T>,
   ): Promise<T> => {
     const options = await optionsOf(run);
-    const { objects, allowPrivateSources: allowPrivate } = deps;
-    const source = openSource(options, { tenantId: run.tenantId, runId: run.runId, objects, allowPrivate });
+    const source = openSource(options, contextFor(deps, run.tenantId, run.runId));
     try {
       return await work(source, options);
     } finally {

@@ -20,6 +20,7 @@ function checking(url: string, { context = savedSourceContext('acme', 's1') } = 
     secretBox: box,
     objects: noObjects,
     allowPrivateSources: false,
+    ownKafkaCluster: () => Promise.resolve(''),
   }).checkSource(request);
 }
 
@@ -52,6 +53,7 @@ describe('a saved source is tried', () => {
       secretBox: box,
       objects: noObjects,
       allowPrivateSources: false,
+      ownKafkaCluster: () => Promise.resolve(''),
     });
     const failure = await checkSource(request).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(ApplicationFailure);

@@ -10,14 +10,12 @@ import { sourceSchema } from '#domain/ingestion/source.ts';
 import type { Sources } from '#platform/mongo/sources.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
 import { asFailure } from './failures.ts';
-import type { SourceContext } from './source.ts';
+import { contextFor, type SourceAccess } from './source.ts';
 import { openSource } from './sources/index.ts';
 
-export interface SourceTestDeps {
+export interface SourceTestDeps extends SourceAccess {
   sources: Pick<Sources, 'get'>;
   secretBox: Pick<SecretBox, 'open'>;
-  objects: SourceContext['objects'];
-  allowPrivateSources: boolean;
 }
 
 export type SourceTestActivities = ReturnType<typeof sourceTestActivities>;
@@ -32,9 +30,8 @@ export function sourceTestActivities(deps: SourceTestDeps) {
       });
       if (saved === undefined) return { ok: false, reason: 'The source is no longer saved.', latencyMs: 0 };
       const sealed = deps.secretBox.open(saved.sealed_source, savedSourceContext(tenantId, savedSourceId));
-      const { objects, allowPrivateSources: allowPrivate } = deps;
       // What a test fetches is for this test only.
-      const context = { tenantId, runId: `test:${randomUUID()}`, objects, allowPrivate };
+      const context = contextFor(deps, tenantId, `test:${randomUUID()}`);
       const source = openSource(sourceSchema.parse(JSON.parse(sealed)), context);
       const startedAt = performance.now();
       const latency = (): number => Math.round(performance.now() - startedAt);

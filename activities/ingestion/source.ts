@@ -69,4 +69,20 @@ export interface SourceContext {
   objects: Pick<ObjectStore, 'stat' | 'find' | 'open' | 'put'>;
   /** Whether the source may be at a loopback or private address. */
   allowPrivate: boolean;
+  /** The id of Lily's own Kafka cluster, whose `lily.` topics hold what all tenants sent and are open to no source. */
+  ownKafkaCluster: () => Promise<string>;
+}
+
+/** What activities are given, to open sources with. */
+export interface SourceAccess {
+  objects: SourceContext['objects'];
+  /** Whether sources may be at loopback and private addresses. */
+  allowPrivateSources: boolean;
+  ownKafkaCluster: SourceContext['ownKafkaCluster'];
+}
+
+/** What a source is given that is read for a tenant. @param runId what it is read for: a run, a dry run, a test */
+export function contextFor(access: SourceAccess, tenantId: string, runId: string): SourceContext {
+  const { objects, allowPrivateSources, ownKafkaCluster } = access;
+  return { tenantId, runId, objects, allowPrivate: allowPrivateSources, ownKafkaCluster };
 }

@@ -24,6 +24,12 @@ export const retriableStates = ['failed', 'cancelled', 'degraded'] as const sati
 export const runTriggers = ['request', 'schedule', 'backfill', 'manual'] as const;
 export type RunTrigger = (typeof runTriggers)[number];
 
+/**
+ * Types of source whose pages are applied one after the other: a later row of a file may speak of the same entity as an
+ * earlier one, and the last one holds.
+ */
+export const typesInOrder: readonly string[] = ['file'];
+
 /** Types of source that find faults of their own, as tests do; they are reported as incidents. */
 export const typesWithFindings: readonly string[] = ['dbt'];
 

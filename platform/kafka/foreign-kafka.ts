@@ -30,6 +30,7 @@ export interface ForeignTopic {
 
 /** A cluster of a tenant's, as a crawl reads it: nothing is written, no group is joined. */
 export interface ForeignKafka {
+  clusterId(): Promise<string>;
   topics(): Promise<ForeignTopic[]>;
   /** What the cluster says of a topic by its name. */
   lookUp(topic: string): Promise<'there' | 'absent' | 'denied'>;
@@ -98,6 +99,7 @@ export async function openForeignKafka(
     throw error;
   });
   return {
+    clusterId: () => guard(async () => (await admin.describeCluster()).clusterId),
     topics: () => guard(() => readTopics(admin)),
     lookUp: (topic) => guard(() => lookUp(admin, topic)),
     settings: (topics) => guard(() => readSettings(admin, topics)),

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { sourceContext } from './source-context.ts';
 import type { SourceRecord, SourceReject } from '#activities/ingestion/source.ts';
 import { FileReader } from '#activities/ingestion/sources/file/file-source.ts';
 import { fileSourceSchema } from '#domain/ingestion/sources/file.ts';
@@ -26,7 +27,7 @@ export async function readFile({ content, pageSize = 1_000, pieceBytes, ...optio
   const about = { name: 'a', contentType: 'text/plain', maxBytes: Number.POSITIVE_INFINITY };
   const { objectId } = await objects.put('tests', Readable.from([Buffer.from(content)], { objectMode: false }), about);
   const source = fileSourceSchema.parse({ type: 'file', object: objectId, ...options });
-  const open = () => new FileReader(source, { tenantId: 'tests', runId: 'run', objects, allowPrivate: true });
+  const open = () => new FileReader(source, { ...sourceContext, objects });
   await open().check();
   const read: ReadFile = { records: [], rejects: [], incomplete: [], pages: 0, cursors: [] };
   let cursor: string | undefined;

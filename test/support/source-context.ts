@@ -11,4 +11,5 @@ export const sourceContext: SourceContext = {
     open: () => Promise.reject(new Error('this source reads no stored content')),
   },
   allowPrivate: true,
+  ownKafkaCluster: () => Promise.resolve('of the tests'),
 };

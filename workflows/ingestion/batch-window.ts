@@ -7,7 +7,7 @@ import {
   startChild,
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
-import type { RunRef } from '#domain/ingestion/run.ts';
+import { typesInOrder, type RunRef } from '#domain/ingestion/run.ts';
 import { typedLabels } from '#domain/search-attributes.ts';
 import { taskQueues } from '#domain/task-queues.ts';
 import { transformWorkflowId, type BatchCounts, type BatchRef } from '#domain/transformation/batch.ts';
@@ -28,17 +28,19 @@ export interface BatchLedger {
 export class BatchWindow {
   readonly #run: RunRef;
   readonly #ledger: BatchLedger;
+  readonly #atOnce: number;
   #underWay = 0;
   #failures: unknown[] = [];
 
   constructor(run: RunRef, ledger: BatchLedger) {
     this.#run = run;
+    this.#atOnce = typesInOrder.includes(run.sourceType) ? 1 : batchesAtOnce;
     this.#ledger = ledger;
   }
 
   /** Starts the batch as soon as there is room. @throws the failure of an earlier batch */
   async add(batchId: string): Promise<void> {
-    await condition(() => this.#underWay < batchesAtOnce || this.#failures.length > 0);
+    await condition(() => this.#underWay < this.#atOnce || this.#failures.length > 0);
     this.#throwFailure();
     this.#underWay += 1;
     this.#ledger.started(batchId);

@@ -39,7 +39,13 @@ async function open(files: Files, options: Partial<DbtSource> = {}): Promise<Dbt
     ids[kind] = (await objects.put('acme', Readable.from([Buffer.from(text)]), about)).objectId;
   }
   const source = dbtSourceSchema.parse({ type: 'dbt', name: 'shop', ...ids, ...options });
-  return new DbtArtifacts(source, { tenantId: 'acme', runId: 'run', objects, allowPrivate: false });
+  return new DbtArtifacts(source, {
+    tenantId: 'acme',
+    runId: 'run',
+    objects,
+    allowPrivate: false,
+    ownKafkaCluster: () => Promise.resolve(''),
+  });
 }
 
 async function pagesOf(source: DbtArtifacts, pageSize = 2_000): Promise<SourcePage[]> {

@@ -23,6 +23,7 @@ export async function openKafkaSession(source: KafkaSource, context: SourceConte
   };
   const cluster = await guard(() => openForeignKafka(source, { allowPrivate: context.allowPrivate, meter }));
   return {
+    clusterId: () => guard(() => cluster.clusterId()),
     topics: () => guard(() => cluster.topics()),
     lookUp: (topic) => guard(() => cluster.lookUp(topic)),
     settings: (topics) => guard(() => cluster.settings(topics)),

@@ -124,8 +124,14 @@ export class KafkaCatalog implements Source {
   }
 
   async #topics(session: KafkaSession): Promise<ForeignTopic[]> {
-    const all = await session.topics();
-    return all.filter(({ name }) => this.#reads(name)).sort((a, b) => byCodeUnit(a.name, b.name));
+    const [all, cluster, own] = await Promise.all([
+      session.topics(),
+      session.clusterId(),
+      this.#context.ownKafkaCluster(),
+    ]);
+    // Lily's own topics hold what all tenants sent: no source reads them.
+    const isOpen = (name: string): boolean => cluster !== own || !/^(lily\.|__)/.test(name);
+    return all.filter(({ name }) => isOpen(name) && this.#reads(name)).sort((a, b) => byCodeUnit(a.name, b.name));
   }
 
   #sampled(session: KafkaSession, topic: string): Promise<TopicSample> {
