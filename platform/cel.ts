@@ -2,8 +2,9 @@ import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import type { Json } from '#domain/assets/entity.ts';
 import { limits } from '#domain/limits.ts';
 import { CostExceeded, Meter } from '#domain/transformation/rules/meter.ts';
-import { Pattern } from '#domain/transformation/rules/pattern.ts';
+import type { Pattern } from '#domain/transformation/rules/pattern.ts';
 import { ExpressionFault, type Expression, type RuleContext } from '#domain/transformation/rules/rule-set.ts';
+import { LinearPattern } from './linear-pattern.ts';
 
 /** A node of the library's syntax tree: evaluated by a method of its own, so that is where work can be counted. */
 interface Node {
@@ -162,7 +163,7 @@ function checkCall(node: Node, patterns: Map<string, Pattern>): void {
   if (pattern?.op !== 'value' || typeof pattern.args !== 'string') {
     throw new ExpressionFault('matches() takes its pattern as a literal text');
   }
-  patterns.set(pattern.args, new Pattern(pattern.args));
+  patterns.set(pattern.args, new LinearPattern(pattern.args));
   args[0] = linearMatches;
 }
 

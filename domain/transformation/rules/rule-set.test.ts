@@ -157,7 +157,7 @@ describe('a rule that fails', () => {
     ],
     [
       'because it costs too much',
-      { kind: 'mask', pattern: '(a|b|ab)*c', method: 'redact' },
+      { kind: 'mask', pattern: 'ab?', method: 'redact' },
       { a: 'ab'.repeat(150_000) },
       'cost more',
     ],

@@ -5,8 +5,7 @@ import type { Door } from '../batch.ts';
 import { CostExceeded, Meter } from './meter.ts';
 import { textMask, valueMask, type KeyedHash } from './mask.ts';
 import { changeAt, changeTexts, parsePath, PathFault, valueAt, withValue } from './path.ts';
-import { globPattern, Pattern } from './pattern.ts';
-import { PatternFault } from './pattern-syntax.ts';
+import { globSource, PatternFault, type Pattern, type PatternCompiler } from './pattern.ts';
 import type { MaskRule, Rule, TagRule } from './schema.ts';
 
 /** What expressions can name. */
@@ -33,6 +32,7 @@ export class ExpressionFault extends Error {
 export interface RuleTools {
   /** @throws ExpressionFault when the text is no expression of that kind */
   compile(text: string, kind: 'condition' | 'value'): Expression;
+  pattern: PatternCompiler;
   hash: KeyedHash;
 }
 
@@ -182,7 +182,7 @@ function compileRule(rule: Rule, pointer: string, tools: RuleTools): CompiledRul
   return {
     name: rule.name,
     kind: rule.kind,
-    types: (rule.entity_types ?? []).map(globPattern),
+    types: (rule.entity_types ?? []).map((glob) => tools.pattern(globSource(glob))),
     when: when === undefined ? undefined : at('when', () => tools.compile(when, 'condition')),
     change: changeOf(rule, at, tools),
   };
@@ -212,9 +212,9 @@ function changeOf(rule: Rule, at: At, tools: RuleTools): CompiledRule['change'] 
       };
     }
     case 'mask':
-      return masking(rule, at, tools.hash);
+      return masking(rule, at, tools);
     case 'tag':
-      return tagging(rule, at);
+      return tagging(rule, at, tools);
     case 'drop':
       return () => 'drop';
   }
@@ -231,7 +231,7 @@ function renaming(from: string, to: string): CompiledRule['change'] {
   };
 }
 
-function masking(rule: MaskRule, at: At, hash: KeyedHash): CompiledRule['change'] {
+function masking(rule: MaskRule, at: At, { pattern: compile, hash }: RuleTools): CompiledRule['change'] {
   const path = rule.path === undefined ? [] : parsePath(rule.path);
   if (rule.pattern === undefined) {
     return (record, _context, meter) => {
@@ -242,7 +242,7 @@ function masking(rule: MaskRule, at: At, hash: KeyedHash): CompiledRule['change'
       );
     };
   }
-  const pattern = at('pattern', () => patternFor(rule.pattern ?? ''));
+  const pattern = at('pattern', () => maskable(compile(rule.pattern ?? '')));
   return (record, _context, meter) => {
     const mask = textMask(rule, metered(hash, meter));
     const maskTexts = (value: Json): Json => changeTexts(value, (text) => pattern.replaceAll(text, mask, meter));
@@ -263,19 +263,18 @@ function metered(hash: KeyedHash, meter: Meter): KeyedHash {
   };
 }
 
-function patternFor(source: string): Pattern {
-  const pattern = new Pattern(source);
+function maskable(pattern: Pattern): Pattern {
   if (pattern.matchesNothing) throw new PatternFault('fits nothing at all too, so there would be nothing to mask');
   return pattern;
 }
 
-function tagging(rule: TagRule, at: At): CompiledRule['change'] {
+function tagging(rule: TagRule, at: At, { pattern: compile }: RuleTools): CompiledRule['change'] {
   const { glob, pattern: source, on = 'name', tags } = rule;
   const pattern =
     source !== undefined
-      ? at('pattern', () => new Pattern(source))
+      ? at('pattern', () => compile(source))
       : glob !== undefined
-        ? globPattern(glob)
+        ? compile(globSource(glob))
         : undefined;
   return (record, _context, meter) => {
     if (pattern !== undefined && !textsOf(record, on).some((text) => pattern.test(text, meter))) return record;

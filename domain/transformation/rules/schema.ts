@@ -27,7 +27,7 @@ const patternSchema = z
   .string()
   .min(1)
   .max(limits.rulePatternLength)
-  .meta({ description: 'A regular expression without back references and looking around; `(?i)` at its beginning' });
+  .meta({ description: 'A regular expression in the syntax of RE2: without back references and looking around' });
 const globSchema = z
   .string()
   .min(1)
