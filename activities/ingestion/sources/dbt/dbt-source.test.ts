@@ -251,15 +251,33 @@ describe('a model', () => {
 describe('what is covered', () => {
   const files = filesOf('dbt-1.11');
 
-  test('is everything of the project, and columns only with the catalogue', async () => {
-    const model = { entity_type: 'dbt_model', qualified_name: 'shop.model.shop.gone' };
-    const column = { entity_type: 'column', qualified_name: 'shop.model.shop.gone.id' };
-    expect((await open(files)).covers(model)).toBe(true);
-    expect((await open(files)).covers(column)).toBe(true);
-    expect((await open({ manifest: files.manifest ?? '' })).covers(column)).toBe(false);
-    expect((await open(files)).covers({ entity_type: 'dbt_model', qualified_name: 'shop2.model.shop.gone' })).toBe(
-      false,
-    );
+  const covers = async (from: Files, entity_type: string, qualified_name: string) =>
+    (await open(from)).covers({ entity_type, qualified_name });
+
+  test('is everything of the project that is no column', async () => {
+    expect(await covers(files, 'dbt_model', 'shop.model.shop.gone')).toBe(true);
+    expect(await covers(files, 'dbt_model', 'shop2.model.shop.gone')).toBe(false);
+  });
+
+  test('is a column where the catalogue has its node, or the manifest has it no longer', async () => {
+    const [ofStaging, ofPayments] = ['shop.model.shop.stg_orders.gone', 'shop.model.shop.stg_payments."go.ne"'];
+    const selected = changed(files.catalog, (document) => {
+      document.nodes = { 'model.shop.stg_orders': document.nodes['model.shop.stg_orders'] };
+      document.sources = {};
+    });
+    const empty = changed(files.catalog, (document) => Object.assign(document, { nodes: {}, sources: {} }));
+    for (const [catalog, staging, payments] of [
+      [files.catalog, true, true],
+      [selected, true, false],
+      [empty, false, false],
+      [undefined, false, false],
+    ] as const) {
+      const from = { manifest: files.manifest ?? '', ...(catalog !== undefined && { catalog }) };
+      expect(await covers(from, 'column', ofStaging)).toBe(staging);
+      expect(await covers(from, 'column', ofPayments)).toBe(payments);
+      expect(await covers(from, 'column', 'shop.model.shop.gone.id')).toBe(true);
+      expect(await covers(from, 'column', 'shop2.model.shop.gone.id')).toBe(false);
+    }
   });
 
   test('changes its fingerprint with the contents and at no other time', async () => {

@@ -14,7 +14,7 @@ import { isHook, nodeSections, ProjectNames, resourceTypeOf } from './names.ts';
 import { nodeRecords, type NodeFacts } from './node-record.ts';
 import { groupRecord, ownerRecords } from './owners.ts';
 import { nodeSchema, type DbtNode } from './schemas.ts';
-import { surveyArtifacts, type Survey } from './survey.ts';
+import { readIds, surveyArtifacts, type ProjectIds, type Survey } from './survey.ts';
 
 /** Where a page begins in the manifest; empty for its beginning. The first page, which has no cursor, is about the project as a whole. */
 const cursorSchema = z.strictObject({
@@ -34,12 +34,11 @@ interface ReadNode {
 
 /** The artifacts of one dbt project as a source: its nodes in the order of the manifest, each followed by its columns. */
 export class DbtArtifacts implements Source {
-  readonly #options: DbtSource;
   readonly #names: ProjectNames;
   readonly #artifacts: ArtifactSet;
+  #ids: Promise<ProjectIds> | undefined;
 
   constructor(options: DbtSource, context: SourceContext) {
-    this.#options = options;
     this.#names = new ProjectNames(options.name, options.warehouse);
     this.#artifacts = openArtifacts(options, context);
   }
@@ -94,10 +93,18 @@ export class DbtArtifacts implements Source {
     return findings(this.#artifacts, this.#names);
   }
 
-  /** Columns may stand in the catalogue alone, so without it nothing can be said of those that are missing. */
-  covers({ entity_type, qualified_name }: { entity_type: string; qualified_name: string }): boolean {
+  /**
+   * Columns may stand in the catalogue alone, and a catalogue may be of some models only (`--select`) or of none
+   * (`--empty-catalog`). So a column is missing where its node is in the catalogue, or in the manifest no longer.
+   */
+  async covers({ entity_type, qualified_name }: { entity_type: string; qualified_name: string }): Promise<boolean> {
     if (!this.#names.has(qualified_name)) return false;
-    return entity_type !== 'column' || this.#options.catalog !== undefined;
+    if (entity_type !== 'column') return true;
+    const uniqueId = this.#names.nodeOfColumn(qualified_name);
+    if (uniqueId === undefined) return false;
+    this.#ids ??= readIds(this.#artifacts);
+    const { manifest, catalog } = await this.#ids;
+    return catalog.has(uniqueId) || !manifest.has(uniqueId);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { qualifiedName } from '../shared/names.ts';
+import { qualifiedName, splitQualifiedName } from '../shared/names.ts';
 
 /** Names the entities of one project. A node's name follows from dbt's own unique id, so that a reference needs no look-up. */
 export class ProjectNames {
@@ -22,6 +22,13 @@ export class ProjectNames {
 
   column(uniqueId: string, column: string): NamedRef {
     return { entity_type: 'column', qualified_name: `${this.root}.${uniqueId}.${qualifiedName(column)}` };
+  }
+
+  /** The unique id of the node that a column was named for by {@link column}; undefined when it is not such a name. */
+  nodeOfColumn(name: string): string | undefined {
+    const end = `.${qualifiedName(splitQualifiedName(name).at(-1) ?? '')}`;
+    if (!name.startsWith(`${this.root}.`) || !name.endsWith(end)) return undefined;
+    return name.slice(this.root.length + 1, -end.length);
   }
 
   group(packageName: string, group: string): NamedRef {

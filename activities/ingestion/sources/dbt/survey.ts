@@ -41,6 +41,33 @@ export async function surveyArtifacts(artifacts: ArtifactSet): Promise<Survey> {
   return { ...about, missing };
 }
 
+/** Unique ids of what the manifest holds, and of what the catalogue says the columns of. */
+export interface ProjectIds {
+  manifest: ReadonlySet<string>;
+  catalog: ReadonlySet<string>;
+}
+
+/** Reads keys alone: {@link surveyArtifacts} has made sure that they are the ids of what they stand for. */
+export async function readIds({ manifest, catalog }: ArtifactSet): Promise<ProjectIds> {
+  return {
+    manifest: await keysOf(manifest, nodeSections),
+    catalog: catalog === undefined ? new Set() : await keysOf(catalog, ['nodes', 'sources']),
+  };
+}
+
+async function keysOf(artifact: Artifact, sections: readonly string[]): Promise<Set<string>> {
+  const keys = new Set<string>();
+  const entries = artifact.entries({
+    section: (name) => (sections.includes(name) ? 'members' : 'skip'),
+    member: (_section, key) => {
+      keys.add(key);
+      return false;
+    },
+  });
+  for await (const _entry of entries) continue;
+  return keys;
+}
+
 /** Every node of the manifest, and what it depends on. */
 type Graph = Map<string, string[]>;
 
