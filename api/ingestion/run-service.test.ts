@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LilyError } from '#domain/errors.ts';
 import type { IngestSourceRequest } from '#domain/ingestion/run.ts';
 import { noCounts } from '#domain/transformation/batch.ts';
-import type { Claim, NewRun, RunDoc } from '#platform/mongo/runs.ts';
+import type { Claim, NewRun, RunAttempt, RunDoc } from '#platform/mongo/runs.ts';
 import { secretBox } from '#platform/secret-box.ts';
 import { RunService, type RunServiceDeps } from './run-service.ts';
 
@@ -35,7 +35,10 @@ function stopped(change: Partial<RunDoc> = {}): RunDoc {
   };
 }
 
-function service(doc = stopped(), { claim, saved }: { claim?: Claim; saved?: ReturnType<typeof source> } = {}) {
+function service(
+  doc = stopped(),
+  { claim, saved, workflow = 'running' }: { claim?: Claim; saved?: ReturnType<typeof source>; workflow?: string } = {},
+) {
   const started: { request: IngestSourceRequest; workflowId: string }[] = [];
   const claimed: NewRun[] = [];
   const deps = {
@@ -57,7 +60,7 @@ function service(doc = stopped(), { claim, saved }: { claim?: Claim; saved?: Ret
       start: async (request: IngestSourceRequest, workflowId: string) => {
         started.push({ request, workflowId });
       },
-      state: async () => 'running',
+      state: async () => workflow,
     },
     secretBox: box,
     allowPrivateSources: false,
@@ -107,6 +110,35 @@ describe('retrying', () => {
       code: 'conflict',
     });
     await expect(service(stopped({ attempts: [] })).runs.retry(ada, 'r1')).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  it('starts the attempt that a request opened and could not start, as that request would have', async () => {
+    const first = { ...stopped().attempts?.[0], ended_at: new Date(), state: 'failed' } as RunAttempt;
+    const next = { number: 2, workflow_id: 'w2', actor: 'bob', started_at: new Date(), read_before: 20 };
+    const opened = stopped({ state: 'running', revision: 8, workflow_id: 'w2', active: true, attempts: [first, next] });
+    delete opened.reason;
+    const { runs, started } = service(opened, { workflow: 'absent' });
+    await runs.retry(ada, 'r1');
+    expect(started).toMatchObject([
+      {
+        workflowId: 'w2',
+        request: {
+          runId: 'r1',
+          actor: 'bob',
+          attempt: 2,
+          resume: { revision: 8, progress: { state: 'running', cursor: 'after 2' }, position: { retried: true } },
+        },
+      },
+    ]);
+    const { runs: underway, started: again } = service(opened);
+    await expect(underway.retry(ada, 'r1')).rejects.toMatchObject({ code: 'conflict' });
+    expect(again).toEqual([]);
+  });
+
+  it('leaves the first attempt to whoever claimed the source for it', async () => {
+    const { runs, started } = service(stopped({ state: 'running' }), { workflow: 'absent' });
+    await expect(runs.retry(ada, 'r1')).rejects.toMatchObject({ code: 'conflict' });
+    expect(started).toEqual([]);
   });
 
   it('checks the address anew', async () => {

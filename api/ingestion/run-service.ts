@@ -3,7 +3,15 @@ import { LilyError } from '#domain/errors.ts';
 import { isFinal, resumptionOf, retriableStates, runWorkflowId, type RunTrigger } from '#domain/ingestion/run.ts';
 import { publicSource, sourceIdOf, sourceSchema, type SourceOptions } from '#domain/ingestion/source.ts';
 import { limits } from '#domain/limits.ts';
-import { progressOf, type Claim, type NewRun, type RunDoc, type RunFilter, type Runs } from '#platform/mongo/runs.ts';
+import {
+  progressOf,
+  type Claim,
+  type NewRun,
+  type RunAttempt,
+  type RunDoc,
+  type RunFilter,
+  type Runs,
+} from '#platform/mongo/runs.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
 import { inTime } from '../http/outage.ts';
 import type { RunAction, RunControl } from './run-control.ts';
@@ -90,12 +98,18 @@ export class RunService {
   }
 
   /**
-   * Lets a run that failed, was cancelled or is degraded go on where it stopped, in one more attempt.
+   * Lets a run that failed, was cancelled or is degraded go on where it stopped, in one more attempt. Asked again after
+   * Temporal did not answer, it starts the attempt that was opened then.
    * @throws LilyError `not-found`; `conflict` in another state, or while another run reads the source; `rate-limited`
    */
   async retry({ tenantId, userId }: Principal, runId: string): Promise<RunDoc> {
     const run = await this.get(tenantId, runId);
     const attempts = run.attempts ?? [];
+    const opened = attempts.at(-1);
+    if (opened !== undefined && (await this.#neverStarted(run, opened))) {
+      await this.#startAttempt(run, opened, run.revision);
+      return run;
+    }
     if (!retriableStates.some((state) => state === run.state)) {
       throw new LilyError(
         'conflict',
@@ -106,11 +120,9 @@ export class RunService {
     if (attempts.length >= limits.attemptsPerRun) {
       throw new LilyError('conflict', `The run has had ${attempts.length} attempts. Start a new one with …/rerun.`);
     }
-    const source = this.#optionsOf(run);
-    await requireAllowedHosts(source, this.#deps.allowPrivateSources);
-    const { source_id: sourceId } = run;
+    await requireAllowedHosts(this.#optionsOf(run), this.#deps.allowPrivateSources);
     const attempt = attempts.length + 1;
-    const workflowId = runWorkflowId(tenantId, sourceId, runId, attempt);
+    const workflowId = runWorkflowId(tenantId, run.source_id, runId, attempt);
     const next = {
       number: attempt,
       workflow_id: workflowId,
@@ -125,9 +137,7 @@ export class RunService {
     });
     // Two at once: the other one's attempt is the one that counts, and its caller starts it.
     if (reopened.workflow_id !== workflowId) throw new LilyError('conflict', 'The run has just gone on.');
-    const resume = resumptionOf(progressOf(run), reopened.revision, run.position);
-    const request = { tenantId, runId, sourceId, sourceType: source.type, actor: userId, attempt, resume };
-    await this.#deps.control.start(request, workflowId, sourceId);
+    await this.#startAttempt(run, next, reopened.revision);
     return reopened;
   }
 
@@ -147,6 +157,24 @@ export class RunService {
     if (run.state === 'waiting' && action !== 'cancel') throw new LilyError('conflict', 'The run waits for its turn.');
     const progress = await this.#deps.control.act(run.workflow_id, action);
     return { ...(await this.#find(tenantId, runId)), ...progress };
+  }
+
+  /**
+   * Whether this is a later attempt whose request died before it could start the workflow. The first attempt is left alone:
+   * a schedule may be about to start it.
+   */
+  async #neverStarted(run: RunDoc, attempt: RunAttempt): Promise<boolean> {
+    if (run.state !== 'running' || attempt.number === 1 || attempt.ended_at !== undefined) return false;
+    return (await this.#deps.control.state(attempt.workflow_id)) === 'absent';
+  }
+
+  /** Starts a later attempt, which goes on from the last report; started before, it is left as it is. */
+  async #startAttempt(run: RunDoc, attempt: RunAttempt, revision: number): Promise<void> {
+    const { _id: runId, tenant_id: tenantId, source_id: sourceId, position } = run;
+    const resume = resumptionOf(progressOf(run), revision, position);
+    const { number, actor, workflow_id } = attempt;
+    const request = { tenantId, runId, sourceId, sourceType: run.source.type, actor, attempt: number, resume };
+    await this.#deps.control.start(request, workflow_id, sourceId);
   }
 
   #optionsOf(run: RunDoc): SourceOptions {
