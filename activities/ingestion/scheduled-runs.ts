@@ -79,7 +79,9 @@ export function scheduledRunActivities(deps: ScheduledRunDeps) {
         const { tenantId, scheduleId, trigger, workflowId } = occasion;
         const schedule = await deps.schedules.get(tenantId, scheduleId);
         if (schedule === undefined) return { nothing: 'The schedule is gone.' };
-        const { overlap, jitter } = schedule.definition;
+        const { overlap, jitter, paused } = schedule.definition;
+        // A time may be on its way as the schedule is paused, or Temporal may not have heard of it.
+        if (paused && trigger === 'schedule') return { nothing: 'The schedule is paused.' };
         const saved = await deps.sources.get(tenantId, schedule.source_id);
         if (saved === undefined) return { nothing: 'The source is gone.' };
         const options = deps.secretBox.open(saved.sealed_source, savedSourceContext(tenantId, saved._id));

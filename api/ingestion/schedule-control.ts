@@ -44,10 +44,21 @@ export function scheduleControl(temporal: Client) {
   };
 
   return {
-    /** Makes Temporal's schedule what the document says, whether it is there or not. @throws InvalidInput for its times */
+    /**
+     * Makes Temporal's schedule what the document says, whether it is there or not, unless it was made from a later revision:
+     * a change that took too long must not undo the one after it. @throws InvalidInput for its times
+     */
     async apply(schedule: ScheduleDoc): Promise<void> {
       const options = optionsOf(schedule);
-      const update = (): Promise<void> => handleOf(schedule).update(() => options);
+      const update = (): Promise<void> =>
+        handleOf(schedule)
+          .update((there) => {
+            if (revisionOf(there) > schedule.revision) throw new Superseded();
+            return options;
+          })
+          .catch((error: unknown) => {
+            if (!(error instanceof Superseded)) throw error;
+          });
       const put = async (): Promise<void> => {
         try {
           await update();
@@ -78,19 +89,20 @@ export function scheduleControl(temporal: Client) {
       await inTime('Temporal', handleOf(schedule).delete().catch(nothing));
     },
 
-    /** The nominal times from one moment to another, both included, the earliest first; at most {@link timesListed}. */
-    async times({ tenant_id, _id }: ScheduleDoc, from: Date, to: Date): Promise<Date[]> {
-      const { startTime } = await inTime(
-        'Temporal',
-        temporal.workflowService.listScheduleMatchingTimes({
-          namespace: temporal.options.namespace,
-          scheduleId: temporalScheduleId(tenant_id, _id),
-          // Temporal leaves out the beginning itself.
-          startTime: timestampOf(from.getTime() - 1),
-          endTime: timestampOf(to.getTime()),
-        }),
-      );
-      return startTime.map(({ seconds, nanos }) => new Date(Number(seconds) * 1_000 + (nanos ?? 0) / 1e6));
+    /**
+     * The nominal times from one moment to another, both included, the earliest first; at most {@link timesListed}.
+     * Undefined when Temporal has no such schedule.
+     */
+    async times({ tenant_id, _id }: ScheduleDoc, from: Date, to: Date): Promise<Date[] | undefined> {
+      const listing = temporal.workflowService.listScheduleMatchingTimes({
+        namespace: temporal.options.namespace,
+        scheduleId: temporalScheduleId(tenant_id, _id),
+        // Temporal leaves out the beginning itself.
+        startTime: timestampOf(from.getTime() - 1),
+        endTime: timestampOf(to.getTime()),
+      });
+      const listed = await inTime('Temporal', listing.catch(nothing));
+      return listed?.startTime.map(({ seconds, nanos }) => new Date(Number(seconds) * 1_000 + (nanos ?? 0) / 1e6));
     },
 
     /** Starts what a time of the schedule starts, now. */
@@ -126,7 +138,7 @@ function labelled({ tenant_id, _id, source_id }: ScheduleDoc, job: string, stati
 function optionsOf(schedule: ScheduleDoc) {
   const { tenant_id: tenantId, _id: scheduleId, source_id, definition } = schedule;
   const { cron, every, time_zone, catch_up_window, paused, note } = definition;
-  const request: FireScheduleRequest = { tenantId, scheduleId };
+  const request: FireScheduleRequest = { tenantId, scheduleId, revision: schedule.revision };
   return {
     spec: {
       ...(cron === undefined ? {} : { cronExpressions: [cron] }),
@@ -156,8 +168,20 @@ function timestampOf(ms: number) {
   return { seconds: Math.floor(ms / 1_000) as never, nanos: (ms - Math.floor(ms / 1_000) * 1_000) * 1e6 };
 }
 
+/** Which revision of our schedule Temporal's was made from; 0 when it does not say. */
+export function revisionOf({ action }: Pick<ScheduleDescription, 'action'>): number {
+  const [request] = (action.args ?? []) as Partial<FireScheduleRequest>[];
+  return request?.revision ?? 0;
+}
+
+/** Temporal has a later revision already. */
+class Superseded extends Error {}
+
+const notFound = 5;
+
 function nothing(error: unknown): undefined {
   if (error instanceof ScheduleNotFoundError) return undefined;
+  if (error instanceof Error && (error as { code?: unknown }).code === notFound) return undefined;
   throw error;
 }
 

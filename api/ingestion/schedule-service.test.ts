@@ -11,7 +11,10 @@ const definition = scheduleSchema.parse({ source_id: '01a1fd65-428b-7a48-a0a3-f5
 const times = Array.from({ length: 5 }, (_, index) => new Date(Date.now() - (5 - index) * hourMs));
 
 /** The service over a schedule that is six hours old, of whose five times the first and the last had a run. */
-function service(change: Partial<ScheduleDoc> = {}, refusal?: Error) {
+function service(
+  change: Partial<ScheduleDoc> = {},
+  { refusal, inTemporal = 2, wanted = true }: { refusal?: Error; inTemporal?: number; wanted?: boolean } = {},
+) {
   const doc = {
     _id: 'p1',
     tenant_id: 'acme',
@@ -22,7 +25,10 @@ function service(change: Partial<ScheduleDoc> = {}, refusal?: Error) {
     applied_revision: 2,
     ...change,
   } as ScheduleDoc;
+  const temporal = { revision: inTemporal };
   const seen = {
+    takenBack: 0,
+    triggered: 0,
     applied: [] as number[],
     removed: 0,
     definitions: [] as ScheduleDoc['definition'][],
@@ -42,7 +48,8 @@ function service(change: Partial<ScheduleDoc> = {}, refusal?: Error) {
         seen.definitions.push(to.definition);
         return { ...doc, ...to, revision: revision + 1 };
       },
-      applied: async () => undefined,
+      list: async () => [doc],
+      applied: async () => wanted,
       remove: async () => {
         seen.removed += 1;
       },
@@ -51,9 +58,18 @@ function service(change: Partial<ScheduleDoc> = {}, refusal?: Error) {
       apply: async ({ revision }: ScheduleDoc) => {
         if (refusal !== undefined) throw refusal;
         seen.applied.push(revision);
+        temporal.revision = revision;
       },
-      describe: async () => undefined,
+      remove: async () => {
+        seen.takenBack += 1;
+      },
+      trigger: async () => {
+        seen.triggered += 1;
+      },
+      describe: async () =>
+        temporal.revision === 0 ? undefined : { action: { args: [{ revision: temporal.revision }] } },
       times: async (_schedule: ScheduleDoc, from: Date, to: Date) => {
+        if (temporal.revision === 0) return undefined;
         seen.asked = [from, to];
         return times.filter((time) => time >= from && time <= to);
       },
@@ -111,22 +127,55 @@ describe('a backfill', () => {
 });
 
 describe('the two stores of a schedule', () => {
-  it('are brought in accord by whoever looks, when a request died between them', async () => {
-    const { made, seen } = service({ applied_revision: 1 });
-    await made.state('acme', 'p1');
+  const range = [new Date(Date.now() - 6 * hourMs), new Date()] as const;
+  const looks: [string, (made: ScheduleService) => Promise<unknown>][] = [
+    ['looks at it', (made) => made.state('acme', 'p1')],
+    ['lists them', (made) => made.list('acme', { limit: 10 })],
+    ['triggers it', (made) => made.trigger(ada, 'p1', 'r1')],
+    ['makes up for times', (made) => made.backfill('acme', 'p1', ...range, 'b1')],
+  ];
+  it.each(looks)('are brought in accord by whoever %s, when a request died between them', async (_what, look) => {
+    const { made, seen } = service({ applied_revision: 1 }, { inTemporal: 1 });
+    await look(made);
     expect(seen.applied).toEqual([2]);
+  });
+
+  it('are listed also while Temporal is away', async () => {
+    const { made } = service({ applied_revision: 1 }, { refusal: new Error('away') });
+    expect(await made.list('acme', { limit: 10 })).toHaveLength(1);
+  });
+
+  it.each([
+    ['was deleted', 0],
+    ['was made from an older revision', 1],
+  ])('are brought in accord when that of Temporal %s behind our back', async (_what, inTemporal) => {
+    const { made, seen } = service({}, { inTemporal });
+    expect((await made.state('acme', 'p1')).temporal).toBeDefined();
+    expect(seen.applied).toContain(2);
+  });
+
+  it('make up for times though Temporal had lost the schedule', async () => {
+    const { made, backfills } = service({}, { inTemporal: 0 });
+    await made.backfill('acme', 'p1', ...range, 'b1');
+    expect(backfills[0]?.times).toHaveLength(3);
+  });
+
+  it('keep nothing in Temporal of a schedule that is deleted as it is applied', async () => {
+    const { made, seen } = service({ applied_revision: 1 }, { wanted: false });
+    await made.state('acme', 'p1');
+    expect(seen.takenBack).toBe(1);
   });
 
   const refusal = new InvalidInput('/cron in the body is not understood', [{ field: '/cron', detail: 'x' }]);
 
   it('keep nothing of a schedule that Temporal refuses', async () => {
-    const { made, seen } = service({}, refusal);
+    const { made, seen } = service({}, { refusal });
     await expect(made.create(ada, definition, 'p1')).rejects.toBe(refusal);
     expect(seen.removed).toBe(1);
   });
 
   it('keep what was before when Temporal refuses a change', async () => {
-    const { made, seen } = service({}, refusal);
+    const { made, seen } = service({}, { refusal });
     const { every: _every, ...rest } = definition;
     const changed = { ...rest, cron: '0 0 31 2 *' };
     await expect(made.replace(ada, 'p1', changed)).rejects.toBe(refusal);
@@ -134,7 +183,7 @@ describe('the two stores of a schedule', () => {
   });
 
   it('keep everything while Temporal is away: the schedule is there, and is applied later', async () => {
-    const { made, seen } = service({}, new Error('away'));
+    const { made, seen } = service({}, { refusal: new Error('away') });
     await expect(made.create(ada, definition, 'p1')).rejects.toThrow('away');
     expect(seen.removed).toBe(0);
   });

@@ -7,7 +7,7 @@ import type { RunDoc, Runs } from '#platform/mongo/runs.ts';
 import type { ScheduleDoc, Schedules } from '#platform/mongo/schedules.ts';
 import { InvalidInput } from '../http/invalid-input.ts';
 import { inTime } from '../http/outage.ts';
-import { timesListed, type ScheduleControl } from './schedule-control.ts';
+import { revisionOf, timesListed, type ScheduleControl } from './schedule-control.ts';
 import type { SourceService } from './source-service.ts';
 
 export interface ScheduleServiceDeps {
@@ -61,20 +61,21 @@ export class ScheduleService {
     return schedule;
   }
 
-  list(
+  /** Schedules, the newest first. What Temporal has not taken yet is shown also while Temporal is away. */
+  async list(
     tenantId: string,
     page: { source?: string | undefined; before?: string | undefined; limit: number },
   ): Promise<ScheduleDoc[]> {
-    return inTime('MongoDB', this.#deps.schedules.list(tenantId, page));
+    const found = await inTime('MongoDB', this.#deps.schedules.list(tenantId, page));
+    await Promise.allSettled(found.map((schedule) => this.#settle(schedule)));
+    return found;
   }
 
   /** @throws LilyError `not-found`, for another tenant's schedule as for none */
   async state(tenantId: string, id: string): Promise<ScheduleState> {
-    const schedule = await this.#find(tenantId, id);
-    // A request that died between the two stores is made up for here.
-    if (schedule.applied_revision < schedule.revision) await this.#apply(schedule);
+    const schedule = await this.#settled(tenantId, id);
     const [temporal, recent, missed] = await Promise.all([
-      this.#deps.control.describe(schedule),
+      this.#described(schedule),
       inTime('MongoDB', this.#deps.runs.list(tenantId, { schedule: id, limit: recentRuns })),
       this.#missed(schedule),
     ]);
@@ -94,18 +95,18 @@ export class ScheduleService {
 
   /** Runs what a time of the schedule runs, now; also while it is paused. Answers the workflow. */
   async trigger({ tenantId, userId }: Principal, id: string, runId: string): Promise<string> {
-    const schedule = await this.#find(tenantId, id);
+    const schedule = await this.#settled(tenantId, id);
     const made = { trigger: 'manual', scheduledFor: new Date().toISOString(), actor: userId, runId } as const;
     return this.#deps.control.trigger(schedule, made);
   }
 
   /** Makes up for the times of a range that had no run. @throws InvalidInput for a range that is not one, or is too large */
   async backfill(tenantId: string, id: string, from: Date, to: Date, backfillId: string): Promise<Backfill> {
-    const schedule = await this.#find(tenantId, id);
     if (to < from) throw rangeFault('/to', 'may not be before from');
     if (to.getTime() > Date.now()) throw rangeFault('/to', 'may not be in the future');
+    const schedule = await this.#settled(tenantId, id);
     const [times, done] = await Promise.all([
-      this.#deps.control.times(schedule, from, to),
+      this.#times(schedule, from, to),
       inTime('MongoDB', this.#deps.runs.occasionsOf(tenantId, id, from, to)),
     ]);
     const missing = times.filter((time) => !done.has(time.getTime()));
@@ -155,8 +156,42 @@ export class ScheduleService {
   }
 
   async #apply(schedule: ScheduleDoc): Promise<void> {
+    const { tenant_id, _id, revision } = schedule;
     await this.#deps.control.apply(schedule);
-    await inTime('MongoDB', this.#deps.schedules.applied(schedule.tenant_id, schedule._id, schedule.revision));
+    // Deleted in the meantime, it must not go on firing for nobody.
+    if (!(await inTime('MongoDB', this.#deps.schedules.applied(tenant_id, _id, revision)))) {
+      await this.#deps.control.remove(schedule);
+    }
+  }
+
+  /** The schedule, which Temporal then has. @throws LilyError `not-found` */
+  async #settled(tenantId: string, id: string): Promise<ScheduleDoc> {
+    const schedule = await this.#find(tenantId, id);
+    await this.#settle(schedule);
+    return schedule;
+  }
+
+  /** Makes up for a request that died between the two stores. */
+  async #settle(schedule: ScheduleDoc): Promise<void> {
+    if (schedule.applied_revision < schedule.revision) await this.#apply(schedule);
+  }
+
+  /** What Temporal says of it. A schedule that was taken away or put back there from outside is made anew. */
+  async #described(schedule: ScheduleDoc): Promise<ScheduleDescription | undefined> {
+    const { control } = this.#deps;
+    const there = await control.describe(schedule);
+    if (there !== undefined && revisionOf(there) >= schedule.revision) return there;
+    await this.#apply(schedule);
+    return control.describe(schedule);
+  }
+
+  /** The nominal times of a range, by a schedule that is made anew if Temporal has lost it. */
+  async #times(schedule: ScheduleDoc, from: Date, to: Date): Promise<Date[]> {
+    const { control } = this.#deps;
+    const listed = await control.times(schedule, from, to);
+    if (listed !== undefined) return listed;
+    await this.#apply(schedule);
+    return (await control.times(schedule, from, to)) ?? [];
   }
 
   /** Times of the last days that had no run: it was paused, something was down, or the source was being read. */
@@ -169,7 +204,7 @@ export class ScheduleService {
     if (to <= from) return [];
     const range = [new Date(from), new Date(to)] as const;
     const [times, done] = await Promise.all([
-      this.#deps.control.times(schedule, ...range),
+      this.#times(schedule, ...range),
       inTime('MongoDB', this.#deps.runs.occasionsOf(schedule.tenant_id, schedule._id, ...range)),
     ]);
     return times.filter((time) => !done.has(time.getTime())).slice(0, missedShown);

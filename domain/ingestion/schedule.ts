@@ -94,6 +94,8 @@ export type ScheduleDefinition = z.infer<typeof scheduleSchema>;
 export interface FireScheduleRequest {
   tenantId: string;
   scheduleId: string;
+  /** Which revision of the schedule Temporal's schedule was made from; absent when somebody started it by hand. */
+  revision?: number;
   /** Absent when Temporal's schedule started it. */
   made?: {
     trigger: 'manual' | 'backfill';

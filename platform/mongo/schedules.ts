@@ -92,9 +92,10 @@ export function schedules(db: Db) {
       return (await of(tenantId).findOneAndUpdate({ _id: id, revision, ...present }, { $set: set })) ?? undefined;
     },
 
-    /** Notes that Temporal has this revision. */
-    async applied(tenantId: string, id: string, revision: number): Promise<void> {
-      await of(tenantId).updateOne({ _id: id }, { $max: { applied_revision: revision } });
+    /** Notes that Temporal has this revision. Answers whether the schedule is still wanted. */
+    async applied(tenantId: string, id: string, revision: number): Promise<boolean> {
+      const change = { $max: { applied_revision: revision } };
+      return (await of(tenantId).updateOne({ _id: id, ...present }, change)).matchedCount > 0;
     },
 
     /** Marks a schedule as one that goes; undefined when there is none. One that is marked already is found again. */
