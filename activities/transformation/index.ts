@@ -10,7 +10,7 @@ import type { GraphWriter } from '#platform/neo4j/graph-writer.ts';
 import { graphEntities } from './graph-entities.ts';
 import { expandEvents, type ExpansionDeps } from './openlineage/expand.ts';
 import { settleLineage, type SettleDeps } from './openlineage/settle.ts';
-import { normalise, parse, withRules, type PreparedRecord, type Stated } from './prepare.ts';
+import { normalise, prepare, type PreparedRecord } from './prepare.ts';
 import type { BatchRules } from './rules/batch-rules.ts';
 import { receiptsFor } from './receipts.ts';
 import { storeVersions, type StoreDeps } from './store-versions.ts';
@@ -44,14 +44,13 @@ export function transformationActivities(deps: TransformationDeps) {
     if (known !== undefined) return known;
     const work: BatchWork = { records: [], letters: [], waiting: [], read: 0, lineage: noLineage };
     const [raws, rules] = await Promise.all([deps.rawRecords.load(ref), deps.rules(ref)]);
-    const stated: Stated[] = [];
     const events: RawRecordDoc[] = [];
     for (const raw of raws) {
       if (raw.format === 'openlineage') events.push(raw);
       else {
-        const parsed = parse(raw);
-        if (parsed.ok) stated.push({ origin: raw, record: parsed.record });
-        else work.letters.push(parsed.letter);
+        const prepared = prepare(raw, rules);
+        if (prepared.ok) work.records.push(prepared.record);
+        else work.letters.push(prepared.letter);
       }
       if (raw.reply_to !== undefined) {
         work.waiting.push({ recordId: raw._id, entityId: raw.entity_id, replyTo: raw.reply_to });
@@ -59,20 +58,11 @@ export function transformationActivities(deps: TransformationDeps) {
       work.read += 1;
     }
     if (events.length > 0) {
-      const { records, letters, ...lineage } = await expandEvents(deps, ref, events);
+      const { records, letters, ...lineage } = await expandEvents(deps, ref, events, rules);
       work.lineage = lineage;
-      stated.push(...records);
+      work.records.push(...records.map(({ origin, record }) => normalise(origin, record)));
       work.letters.push(...letters);
     }
-    for (const { origin, record } of stated) {
-      const ruled = withRules(origin, record, rules);
-      if (ruled.ok) work.records.push(normalise(origin, ruled.record));
-      // An event states many entities: a rule that drops one of them does not refuse the event.
-      else if (origin.format === undefined || ruled.letter.reason !== 'dropped-by-rule')
-        work.letters.push(ruled.letter);
-    }
-    // Of one event several records may have failed: it is refused once.
-    work.letters = [...new Map(work.letters.map((letter) => [letter.record_id, letter])).values()];
     workspace.set(ref.batchId, work);
     return work;
   }

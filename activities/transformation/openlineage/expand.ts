@@ -12,12 +12,13 @@ import {
 import { emptyRun, summaryOf, withEvent, type RunFacts } from '#domain/openlineage/run.ts';
 import type { BatchRef } from '#domain/transformation/batch.ts';
 import type { DeadLetter } from '#domain/transformation/dead-letter.ts';
+import type { RuleSet } from '#domain/transformation/rules/rule-set.ts';
 import { metadataId } from '#platform/digest.ts';
 import type { RawRecordDoc } from '#platform/mongo/collections.ts';
 import type { LatestRun } from '#platform/mongo/lineage-nodes.ts';
 import type { LineageRuns } from '#platform/mongo/lineage-runs.ts';
-import type { AppliedState, OpenLineageState } from '#platform/mongo/openlineage-state.ts';
-import { reject, type Stated } from '../prepare.ts';
+import type { AppliedState, OpenLineageState, OpenLineageStateDoc } from '#platform/mongo/openlineage-state.ts';
+import { reject, withRules, type Stated } from '../prepare.ts';
 import { DatasetStatement, datasetChange } from './dataset.ts';
 import { keptFacets } from './facets.ts';
 import { jobChange, JobStatement } from './job.ts';
@@ -29,9 +30,9 @@ export interface ExpansionDeps {
 
 /** What a batch of events comes to. */
 export interface Expansion {
-  /** One record an entity, each with the last event that had a part in it. */
+  /** One record an entity, the rules applied, each with the last event that had a part in it. */
   records: Stated[];
-  /** Events that cannot be processed. */
+  /** Events that cannot be processed, of each one. */
   letters: DeadLetter[];
   /** What holds once the records are stored. */
   applied: AppliedState[];
@@ -48,21 +49,23 @@ interface Received {
   lineage: LineageEvent;
 }
 
-/** Something that the batch speaks of, with the last event that did. */
+/** Something that the batch speaks of, with the events that do, in the order of their arrival. */
 interface Mentioned<Statement> {
   statement: Statement;
-  origin: RawRecordDoc;
+  origins: RawRecordDoc[];
 }
 
 /**
  * Turns a batch of events into records of entities: one for each entity that they change, however many events speak of it,
- * and none for what has been applied already. Runs are written on the way. Doing it again comes to the same, or, once the
+ * and none for what has been applied already. Runs are written on the way. A rule that fails on an entity refuses every event
+ * that speaks of it, and nothing of those is in the records: an event is taken in as a whole or not at all. Doing it again comes to the same, or, once the
  * batch is applied, to no records.
  */
 export async function expandEvents(
   deps: ExpansionDeps,
   { tenantId, batchId }: BatchRef,
   raws: readonly RawRecordDoc[],
+  rules: RuleSet | undefined,
 ): Promise<Expansion> {
   const letters: DeadLetter[] = [];
   const received = raws.flatMap((raw): Received[] => {
@@ -71,35 +74,22 @@ export async function expandEvents(
     return 'letter' in read ? [] : [{ raw, lineage: read.lineage }];
   });
   const idOf = entityIds(tenantId);
-  const { datasets, jobs, runEvents } = gather(received, idOf);
+  const all = gather(received, idOf);
   const [states, runs] = await Promise.all([
-    deps.openLineage.load(tenantId, [...datasets.keys(), ...jobs.keys()]),
-    writeRuns(deps, tenantId, runEvents, idOf),
+    deps.openLineage.load(tenantId, [...all.datasets.keys(), ...all.jobs.keys()]),
+    writeRuns(deps, tenantId, all.runEvents, idOf),
   ]);
+  const known: Known = { states, runs, idOf, rules };
 
-  const records: Expansion['records'] = [];
-  const reports: IncidentReport[] = [];
-  const applied: AppliedState[] = [];
-  for (const [entityId, { statement, origin }] of datasets) {
-    const state = states.get(entityId);
-    const facets = statement.changesTo(state);
-    const before = state?.failing ?? [];
-    const reported = statement.assertions.reports(statement.name, before);
-    const known = state?.facets !== undefined && state.claim === undefined;
-    if (facets.length === 0 && reported.length === 0 && known) continue;
-    reports.push(...reported);
-    const change = datasetChange(statement.name, facets, state);
-    for (const path of change.dropped) records.push({ origin, record: droppedColumn(statement.name, path) });
-    for (const record of change.records) records.push({ origin, record });
-    applied.push({ entityId, ...change.applied, failing: statement.assertions.failingAfter(before) });
+  let changes = changesOf(all, known);
+  const refused = new Map<string, DeadLetter>();
+  // Without the events that are refused the others come to something else.
+  while (changes.refused.size > 0) {
+    for (const [recordId, letter] of changes.refused) refused.set(recordId, letter);
+    const accepted = received.filter(({ raw }) => !refused.has(raw._id));
+    changes = changesOf(gather(accepted, idOf), known);
   }
-  for (const [entityId, { statement, origin }] of jobs) {
-    const state = states.get(entityId);
-    const change = jobChange(statement, state, statement.datasetsAfter(state, runs, idOf.dataset));
-    if (change === undefined) continue;
-    records.push({ origin, record: change.record });
-    applied.push({ entityId, ...change.applied });
-  }
+  const { records, applied, reports } = changes;
   await deps.openLineage.claim(
     tenantId,
     batchId,
@@ -107,12 +97,60 @@ export async function expandEvents(
   );
   return {
     records,
-    letters,
+    letters: [...letters, ...refused.values()],
     applied,
     reports,
     latestRuns: latestOf(runs, idOf),
     eventIds: new Set(raws.map((raw) => raw._id)),
   };
+}
+
+interface Known {
+  states: ReadonlyMap<string, OpenLineageStateDoc>;
+  runs: ReadonlyMap<string, RunFacts>;
+  idOf: EntityIds;
+  rules: RuleSet | undefined;
+}
+
+interface Changes extends Pick<Expansion, 'records' | 'applied' | 'reports'> {
+  /** The events that rules fail on, by record. */
+  refused: Map<string, DeadLetter>;
+}
+
+/** What the events come to, under the rules. */
+function changesOf({ datasets, jobs }: Gathered, { states, runs, idOf, rules }: Known): Changes {
+  const changes: Changes = { records: [], applied: [], reports: [], refused: new Map() };
+  const state = (record: IngestRecord, origins: RawRecordDoc[]): void => {
+    const origin = origins.at(-1);
+    if (origin === undefined) return;
+    const ruled = withRules(origin, record, rules);
+    if (ruled.ok) changes.records.push({ origin, record: ruled.record });
+    // An event states many entities: a rule that drops one of them does not refuse the event.
+    if (ruled.ok || ruled.letter.reason === 'dropped-by-rule') return;
+    const { reason, detail, rule } = ruled.letter;
+    for (const raw of origins) changes.refused.set(raw._id, reject(raw, reason, detail, rule).letter);
+  };
+  for (const [entityId, { statement, origins }] of datasets) {
+    const before = states.get(entityId);
+    const facets = statement.changesTo(before);
+    const failing = before?.failing ?? [];
+    const reported = statement.assertions.reports(statement.name, failing);
+    const isKnown = before?.facets !== undefined && before.claim === undefined;
+    if (facets.length === 0 && reported.length === 0 && isKnown) continue;
+    changes.reports.push(...reported);
+    const change = datasetChange(statement.name, facets, before);
+    for (const path of change.dropped) state(droppedColumn(statement.name, path), origins);
+    for (const record of change.records) state(record, origins);
+    changes.applied.push({ entityId, ...change.applied, failing: statement.assertions.failingAfter(failing) });
+  }
+  for (const [entityId, { statement, origins }] of jobs) {
+    const before = states.get(entityId);
+    const change = jobChange(statement, before, statement.datasetsAfter(before, runs, idOf.dataset));
+    if (change === undefined) continue;
+    state(change.record, origins);
+    changes.applied.push({ entityId, ...change.applied });
+  }
+  return changes;
 }
 
 function readRaw(raw: RawRecordDoc): { lineage: LineageEvent } | { letter: DeadLetter } {
@@ -172,17 +210,11 @@ function gather(received: readonly Received[], idOf: EntityIds): Gathered {
   const runEvents = new Map<string, RunEvent[]>();
 
   const mentionDataset = (raw: RawRecordDoc, dataset: EventDataset): void => {
-    const id = idOf.dataset(dataset);
-    const statement = datasets.get(id)?.statement ?? new DatasetStatement(dataset);
+    const { statement } = mentioned(datasets, idOf.dataset(dataset), raw, () => new DatasetStatement(dataset));
     statement.add(dataset, raw);
-    datasets.set(id, { statement, origin: raw });
   };
-  const mentionJob = (raw: RawRecordDoc, name: LineageName): JobStatement => {
-    const id = idOf.job(name);
-    const statement = jobs.get(id)?.statement ?? new JobStatement(name);
-    jobs.set(id, { statement, origin: raw });
-    return statement;
-  };
+  const mentionJob = (raw: RawRecordDoc, name: LineageName): JobStatement =>
+    mentioned(jobs, idOf.job(name), raw, () => new JobStatement(name)).statement;
 
   for (const { raw, lineage } of received) {
     if (lineage.kind === 'dataset') {
@@ -208,6 +240,18 @@ function gather(received: readonly Received[], idOf: EntityIds): Gathered {
     else events.push(lineage.event);
   }
   return { datasets, jobs, runEvents };
+}
+
+function mentioned<Statement>(
+  known: Map<string, Mentioned<Statement>>,
+  id: string,
+  raw: RawRecordDoc,
+  make: () => Statement,
+): Mentioned<Statement> {
+  const mention = known.get(id) ?? { statement: make(), origins: [] };
+  known.set(id, mention);
+  if (mention.origins.at(-1) !== raw) mention.origins.push(raw);
+  return mention;
 }
 
 function parentOf(event: RunEvent): LineageName | undefined {
