@@ -34,6 +34,7 @@ const repeated = ({ source, mayBeEmpty }: Form, times: string): Form =>
   mayBeEmpty ? { source, mayBeEmpty } : { source: source + times, mayBeEmpty: optional.test(times) };
 const { form } = fc.letrec<{ form: Form; piece: Form }>((tie) => ({
   piece: fc.oneof(
+    { maxDepth: 2 },
     {
       weight: 5,
       arbitrary: fc.tuple(atom, quantifier).map(([source, times]) => repeated({ source, mayBeEmpty: false }, times)),
@@ -80,10 +81,10 @@ describe('a pattern', () => {
         expect(found, source).toEqual(theirs);
         expect(own.test(content, plenty()), source).toBe(new RegExp(source, ignoreCase ? 'iu' : 'u').test(content));
       }),
-      { numRuns: 5_000 },
+      { numRuns: 1_000 },
     );
-    expect(compared).toBeGreaterThan(500);
-  });
+    expect(compared).toBeGreaterThan(200);
+  }, 30_000);
 
   it.each(['(a+)+$', '(a|aa)+$', '(.*)(.*)(.*)(.*)(.*)(.*)x|y$', '(\\w+\\s?)*!x', '(a|a?)+b', 'a{0,500}a{100}$'])(
     '%s takes no time out of proportion to the text',

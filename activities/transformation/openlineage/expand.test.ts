@@ -76,7 +76,7 @@ async function expand(raws: RawRecordDoc[], rules?: RuleSet): Promise<Expansion 
           Promise.resolve(new Map<string, RunFacts>(runIds.map((runId) => [runId, change(runId, undefined).facts]))),
       },
     },
-    { tenantId: 'acme', batchId: 'b1' },
+    { tenantId: 'acme', batchId: 'b1', source: 'lily.ingest' },
     raws,
     rules,
   );
