@@ -13,6 +13,9 @@ export interface ByteLimits {
 /** Far above what an honest page of a catalogue takes, far below what would hurt the worker. */
 export const sourceByteLimits: ByteLimits = { sessionBytes: 256 * megabyte, answerBytes: 64 * megabyte };
 
+/** A session that has cost so much is worth replacing before more is asked for: what is left is room for any one answer. */
+export const fullSessionBytes = sourceByteLimits.sessionBytes / 2;
+
 /** How often the counters are looked at: a server cannot send more than some megabytes in between. */
 const lookMs = 20;
 

@@ -39,6 +39,8 @@ export interface ForeignKafka {
   offsets(topic: string): Promise<Offsets[]>;
   /** The last records of a topic, partition by partition. */
   latest(topic: string, plan: LatestPlan): Promise<Latest>;
+  /** Bytes that all brokers have sent so far. */
+  readonly bytes: number;
   close(): Promise<void>;
 }
 
@@ -109,6 +111,9 @@ export async function openForeignKafka(
         reader ??= openReader(kafka);
         return latestRecords(await reader, topic, plan);
       }),
+    get bytes() {
+      return meter.bytes;
+    },
     async close() {
       await (await reader?.catch(() => undefined))?.disconnect().catch(() => undefined);
       await admin.disconnect().catch(() => undefined);

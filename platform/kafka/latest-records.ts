@@ -72,11 +72,21 @@ export async function openReader(kafka: Kafka): Promise<Reader> {
   return reader;
 }
 
+/** Whether the last records of each partition are all that there are: `limit` is spread over the partitions that have any. */
+export function fitsWhole(offsets: readonly Offsets[], limit: number): boolean {
+  const share = shareOf(offsets, limit);
+  return offsets.every(({ low, high }) => high - low <= share);
+}
+
+function shareOf(offsets: readonly Offsets[], limit: number): number {
+  return Math.ceil(limit / Math.max(1, offsets.filter(({ low, high }) => high > low).length));
+}
+
 /** The last records of each partition, at the same places as long as nothing is written; fewer where bytes or time run out. */
 export async function latestRecords(reader: Reader, topic: string, plan: LatestPlan): Promise<Latest> {
   const { offsets, limit, bytes, timeMs } = plan;
   const filled = offsets.filter(({ low, high }) => high > low);
-  const share = Math.ceil(limit / Math.max(1, filled.length));
+  const share = shareOf(offsets, limit);
   const next = new Map(filled.map(({ partition, low, high }) => [partition, Math.max(low, high - share)]));
   const ends = new Map(filled.map(({ partition, high }) => [partition, high]));
   const found: ForeignRecord[] = [];
@@ -118,6 +128,6 @@ export async function latestRecords(reader: Reader, topic: string, plan: LatestP
     // What is left are places without records: removed by compaction, or marks of transactions.
     if (!progress) break;
   }
-  const isWhole = next.size === 0 && filled.every(({ low, high }) => high - low <= share);
+  const isWhole = next.size === 0 && fitsWhole(offsets, limit);
   return { records: found.sort((a, b) => a.partition - b.partition || a.offset - b.offset), isWhole };
 }

@@ -29,6 +29,9 @@ export async function openKafkaSession(source: KafkaSource, context: SourceConte
     settings: (topics) => guard(() => cluster.settings(topics)),
     offsets: (topic) => guard(() => cluster.offsets(topic)),
     latest: (topic, plan) => guard(() => cluster.latest(topic, plan)),
+    get bytes() {
+      return cluster.bytes;
+    },
     close: () => cluster.close(),
   };
 }

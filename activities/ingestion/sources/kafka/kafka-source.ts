@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { LilyError } from '#domain/errors.ts';
 import { defaultSampleRecords, kafkaRoot, type KafkaSource } from '#domain/ingestion/sources/kafka.ts';
+import { fullSessionBytes } from '#platform/byte-meter.ts';
 import type { ForeignTopic } from '#platform/kafka/foreign-kafka.ts';
 import type { Source, SourceContext, SourcePage, SourceRecord } from '../../source.ts';
 import { decodeCursor, encodeCursor } from '../shared/cursor.ts';
@@ -16,20 +17,24 @@ import { SchemaRegistry } from './schema-registry.ts';
 const cursorSchema = z.strictObject({ topic: z.string() });
 
 const topicsAtOnce = 50;
+/** Bytes of samples that end a page, however few records were made of them. */
+const pageSampleBytes = 32 * 1024 * 1024;
 
 /** A Kafka cluster as a source: its topics in the order of their names, each followed by what its records are made of. */
 export class KafkaCatalog implements Source {
   readonly #options: KafkaSource;
   readonly #context: SourceContext;
+  readonly #openSession: typeof openKafkaSession;
   readonly #root: string;
   readonly #registry: SchemaRegistry | undefined;
   readonly #samples = new Map<string, Promise<TopicSample>>();
   readonly #lookUps = new Map<string, ReturnType<KafkaSession['lookUp']>>();
   #session: Promise<KafkaSession> | undefined;
 
-  constructor(options: KafkaSource, context: SourceContext) {
+  constructor(options: KafkaSource, context: SourceContext, openSession = openKafkaSession) {
     this.#options = options;
     this.#context = context;
+    this.#openSession = openSession;
     this.#root = kafkaRoot(options);
     const { schema_registry: registry } = options;
     this.#registry = registry === undefined ? undefined : new SchemaRegistry(registry, context);
@@ -65,17 +70,18 @@ export class KafkaCatalog implements Source {
     const topics = all.filter(({ name }) => from === undefined || name > from.topic);
     const progress = (left: number) => ({ done: all.length - left, total: all.length });
     let last = from?.topic;
+    let sampledBytes = 0;
     for (let first = 0; first < topics.length; first += topicsAtOnce) {
       const some = topics.slice(first, first + topicsAtOnce);
-      const settings = await session.settings(some.map(({ name }) => name));
+      const settings = await (await this.#roomySession()).settings(some.map(({ name }) => name));
       for (const [at, topic] of some.entries()) {
-        if (records.length >= pageSize && last !== undefined) {
+        if ((records.length >= pageSize || sampledBytes >= pageSampleBytes) && last !== undefined) {
           const left = topics.length - first - at;
           return { records, incomplete, progress: progress(left), nextCursor: encodeCursor({ topic: last }) };
         }
         const ownSettings = settings.get(topic.name);
         if (ownSettings === undefined) incomplete.push(this.#notPermitted(topic, 'DESCRIBE_CONFIGS'));
-        const sample = await this.#sampled(session, topic.name).catch((error: unknown) => {
+        const sample = await this.#sample(topic.name, false).catch((error: unknown) => {
           if (!(error instanceof NotPermitted)) throw error;
           incomplete.push(this.#notPermitted(topic, 'READ'));
           return undefined;
@@ -83,6 +89,7 @@ export class KafkaCatalog implements Source {
         if (sample?.fault !== undefined) incomplete.push(`topic ${topic.name}: ${sample.fault}`);
         records.push(...topicRecords(this.#root, topic, ownSettings, sample));
         last = topic.name;
+        sampledBytes += sample?.bytes ?? 0;
       }
     }
     return { records, incomplete, progress: progress(0) };
@@ -92,12 +99,12 @@ export class KafkaCatalog implements Source {
   async covers({ entity_type, qualified_name }: { entity_type: string; qualified_name: string }): Promise<boolean> {
     const [root, topic, side, ...path] = splitQualifiedName(qualified_name);
     if (root !== this.#root || topic === undefined || !this.#reads(topic)) return false;
-    const session = await this.#open();
+    const session = await this.#roomySession();
     const known = this.#lookUps.get(topic) ?? session.lookUp(topic);
     this.#lookUps.set(topic, known);
     const found = await known;
     if (found !== 'there' || entity_type !== 'field') return found === 'absent';
-    const sample = await this.#sampled(session, topic).catch((error: unknown) => {
+    const sample = await this.#sampled(topic).catch((error: unknown) => {
       if (error instanceof NotPermitted || error instanceof LilyError) return undefined;
       throw error;
     });
@@ -114,8 +121,14 @@ export class KafkaCatalog implements Source {
   }
 
   #open(): Promise<KafkaSession> {
-    this.#session ??= openKafkaSession(this.#options, this.#context);
+    this.#session ??= this.#openSession(this.#options, this.#context);
     return this.#session;
+  }
+
+  /** A session that can still take a sample: many honest topics cost more than one session may. */
+  async #roomySession(): Promise<KafkaSession> {
+    if ((await this.#open()).bytes >= fullSessionBytes) await this.close();
+    return this.#open();
   }
 
   #reads(topic: string): boolean {
@@ -134,11 +147,16 @@ export class KafkaCatalog implements Source {
     return all.filter(({ name }) => isOpen(name) && this.#reads(name)).sort((a, b) => byCodeUnit(a.name, b.name));
   }
 
-  #sampled(session: KafkaSession, topic: string): Promise<TopicSample> {
-    const limit = this.#options.sample_records ?? defaultSampleRecords;
-    const sample = this.#samples.get(topic) ?? readTopicSample(session, this.#registry, topic, limit);
+  /** Only a topic that was read as a whole can say that it lacks a field, so no other one is read. */
+  #sampled(topic: string): Promise<TopicSample> {
+    const sample = this.#samples.get(topic) ?? this.#sample(topic, true);
     this.#samples.set(topic, sample);
     return sample;
+  }
+
+  async #sample(topic: string, onlyWhole: boolean): Promise<TopicSample> {
+    const limit = this.#options.sample_records ?? defaultSampleRecords;
+    return readTopicSample(await this.#roomySession(), this.#registry, topic, { limit, onlyWhole });
   }
 
   #notPermitted({ name }: ForeignTopic, operation: string): string {

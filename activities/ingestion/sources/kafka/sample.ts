@@ -1,4 +1,5 @@
 import { LilyError } from '#domain/errors.ts';
+import { fitsWhole } from '#platform/kafka/latest-records.ts';
 import { FieldTree } from '../shared/field-tree.ts';
 import { jsonKind } from '../shared/json-kind.ts';
 import { avroFields, avroName, type AvroField } from './avro-fields.ts';
@@ -24,6 +25,8 @@ export interface Side {
 
 export interface TopicSample {
   records: number;
+  /** Bytes of their keys and values. */
+  bytes: number;
   key: Side;
   value: Side;
   /** Whether these were all records of the topic, and all of them were understood. */
@@ -32,16 +35,18 @@ export interface TopicSample {
   fault: string | undefined;
 }
 
-/** Looks at the last records of a topic. */
+/** Looks at the last records of a topic; with `onlyWhole`, at none of a topic that has more than these. */
 export async function readTopicSample(
   session: KafkaSession,
   registry: SchemaRegistry | undefined,
   topic: string,
-  limit: number,
+  { limit, onlyWhole }: { limit: number; onlyWhole: boolean },
 ): Promise<TopicSample> {
   const [key, value] = [newSide(), newSide()];
-  if (limit === 0) return { records: 0, key, value, isWhole: false, fault: undefined };
+  const nothing: TopicSample = { records: 0, bytes: 0, key, value, isWhole: false, fault: undefined };
+  if (limit === 0) return nothing;
   const offsets = await session.offsets(topic);
+  if (onlyWhole && !fitsWhole(offsets, limit)) return nothing;
   let latest: Awaited<ReturnType<KafkaSession['latest']>>;
   try {
     latest = await session.latest(topic, { offsets, limit, bytes: sampleBytes, timeMs: sampleTimeMs });
@@ -53,7 +58,7 @@ export async function readTopicSample(
     )
       throw error;
     count(value.formats, 'unreadable');
-    return { records: 0, key, value, isWhole: false, fault: undefined };
+    return nothing;
   }
   let fault: string | undefined;
   for (const record of latest.records) {
@@ -71,7 +76,11 @@ export async function readTopicSample(
     }
   }
   const understood = [key, value].every(({ tree, formats }) => !tree.isCut && !formats.has('unknown schema'));
-  return { records: latest.records.length, key, value, isWhole: latest.isWhole && understood, fault };
+  const bytes = latest.records.reduce(
+    (sum, record) => sum + (record.key?.length ?? 0) + (record.value?.length ?? 0),
+    0,
+  );
+  return { records: latest.records.length, bytes, key, value, isWhole: latest.isWhole && understood, fault };
 }
 
 async function look(side: Side, bytes: Buffer | null, registry: SchemaRegistry | undefined): Promise<void> {

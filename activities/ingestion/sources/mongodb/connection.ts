@@ -18,6 +18,8 @@ export interface MongodbSession {
   /** Every item of a command that answers with a cursor: `listCollections`, `listIndexes`. */
   list(database: string, command: Document): Promise<Document[]>;
   version: string;
+  /** Bytes that the server has sent in this session so far. */
+  readonly bytes: number;
   close(): Promise<void>;
 }
 
@@ -62,7 +64,16 @@ export async function openMongodbSession(target: MongodbTarget, context: SourceC
     if (typeof version !== 'string' || Number.parseInt(version, 10) < 5) {
       throw permanent(placeOf(target), `is MongoDB ${String(version)}; 5 or later is needed`);
     }
-    return { command, documents, list, version, close: () => server.close() };
+    return {
+      command,
+      documents,
+      list,
+      version,
+      get bytes() {
+        return meter.bytes;
+      },
+      close: () => server.close(),
+    };
   } catch (error) {
     await server.close();
     throw error;

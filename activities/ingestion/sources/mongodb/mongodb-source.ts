@@ -7,6 +7,7 @@ import {
   type MongodbSource,
   type MongodbTarget,
 } from '#domain/ingestion/sources/mongodb.ts';
+import { fullSessionBytes } from '#platform/byte-meter.ts';
 import { extendedJson } from '#platform/mongo/foreign-mongo.ts';
 import type { Source, SourceContext, SourcePage, SourceRecord } from '../../source.ts';
 import { decodeCursor, encodeCursor } from '../shared/cursor.ts';
@@ -20,21 +21,26 @@ import { readSample, type Sample, type SampleOptions } from './sample.ts';
 /** The last database that was begun, and the last of its collections that was read. */
 const cursorSchema = z.strictObject({ database: z.string(), collection: z.string() });
 
+/** Bytes of samples that end a page, however few records were made of them. */
+const pageSampleBytes = 32 * 1024 * 1024;
+
 /** A MongoDB server as a source: its databases in the order of their names, each followed by its collections and their fields. */
 export class MongodbCatalog implements Source {
   readonly #options: MongodbSource;
   readonly #target: MongodbTarget;
   readonly #context: SourceContext;
+  readonly #openSession: typeof openMongodbSession;
   readonly #root: string;
   readonly #sampling: SampleOptions;
   readonly #samples = new Map<string, Promise<Sample>>();
   readonly #lists = new Map<string, Promise<Collection[] | undefined>>();
   #session: Promise<MongodbSession> | undefined;
 
-  constructor(options: MongodbSource, context: SourceContext) {
+  constructor(options: MongodbSource, context: SourceContext, openSession = openMongodbSession) {
     this.#options = options;
     this.#target = mongodbTarget(options.url);
     this.#context = context;
+    this.#openSession = openSession;
     this.#root = mongodbRoot(options);
     const { sample_documents: limit = defaultSampleDocuments, sampling = 'ends' } = options;
     this.#sampling = { limit, sampling };
@@ -71,21 +77,23 @@ export class MongodbCatalog implements Source {
     const from = cursor === undefined ? undefined : decodeCursor(cursor, cursorSchema);
     const records: SourceRecord[] = from === undefined ? [serverRecord(this.#root, session.version)] : [];
     const incomplete: string[] = [];
+    let sampledBytes = 0;
     for (const database of await this.#databases(session)) {
       if (from !== undefined && database < from.database) continue;
       const begun = from?.database === database;
       if (!begun) records.push(databaseRecord(this.#root, database));
-      const collections = await this.#collections(session, database);
+      const collections = await this.#collections(await this.#roomySession(), database);
       const types = new Map(collections.map(({ name, type }) => [name, type]));
       let after = begun ? from.collection : '';
       for (const collection of collections) {
         if (!this.#readsCollection(collection.name) || collection.name <= after) continue;
-        if (records.length >= pageSize) {
+        if (records.length >= pageSize || sampledBytes >= pageSampleBytes) {
           return { records, incomplete, nextCursor: encodeCursor({ database, collection: after }) };
         }
-        const { facts, fault } = await this.#read(session, database, collection);
+        const { facts, fault } = await this.#read(await this.#roomySession(), database, collection);
         records.push(...collectionRecords(collection, { root: this.#root, database, types, ...facts }));
         if (fault !== undefined) incomplete.push(fault);
+        sampledBytes += facts.sample?.bytes ?? 0;
         after = collection.name;
       }
     }
@@ -96,7 +104,7 @@ export class MongodbCatalog implements Source {
   async covers(entity: { entity_type: string; qualified_name: string }): Promise<boolean> {
     const [root, database, name, ...path] = splitQualifiedName(entity.qualified_name);
     if (root !== this.#root || database === undefined || !this.#readsDatabase(database)) return false;
-    const session = await this.#open();
+    const session = await this.#roomySession();
     const collections = await this.#listed(session, database);
     if (collections === undefined) return false;
     if (name === undefined) return collections.length === 0;
@@ -117,8 +125,14 @@ export class MongodbCatalog implements Source {
   }
 
   #open(): Promise<MongodbSession> {
-    this.#session ??= openMongodbSession(this.#target, this.#context);
+    this.#session ??= this.#openSession(this.#target, this.#context);
     return this.#session;
+  }
+
+  /** A session that can still take a sample: many honest collections cost more than one session may. */
+  async #roomySession(): Promise<MongodbSession> {
+    if ((await this.#open()).bytes >= fullSessionBytes) await this.close();
+    return this.#open();
   }
 
   #readsDatabase(name: string): boolean {
@@ -175,9 +189,11 @@ export class MongodbCatalog implements Source {
     return listed;
   }
 
+  /** Only a collection that was read as a whole can say that it lacks a field, so no other one is read. */
   #sampled(session: MongodbSession, database: string, collection: Collection): Promise<Sample> {
     const key = JSON.stringify([database, collection.name]);
-    const sample = this.#samples.get(key) ?? readSample(session, database, collection, this.#sampling);
+    const sample =
+      this.#samples.get(key) ?? readSample(session, database, collection, { ...this.#sampling, sampling: 'whole' });
     this.#samples.set(key, sample);
     return sample;
   }

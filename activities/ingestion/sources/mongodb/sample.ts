@@ -9,13 +9,16 @@ const sampleBytes = 8 * 1024 * 1024;
 export interface Sample {
   tree: FieldTree;
   documents: number;
+  /** Bytes of the documents that the server was asked for, as far as they were looked at. */
+  bytes: number;
   /** Whether this was every document and everything in them: only then is a field that was not seen a field that is not there. */
   isWhole: boolean;
 }
 
 export interface SampleOptions {
   limit: number;
-  sampling: 'ends' | 'random';
+  /** `whole`: only a collection that has no more than `limit` documents is looked at. */
+  sampling: 'ends' | 'random' | 'whole';
 }
 
 /**
@@ -29,15 +32,15 @@ export async function readSample(
   { limit, sampling }: SampleOptions,
 ): Promise<Sample> {
   const tree = new FieldTree(bsonKind);
-  if (limit === 0) return { tree, documents: 0, isWhole: false };
-  let documents = 0;
-  let left = sampleBytes;
+  if (limit === 0) return { tree, documents: 0, bytes: 0, isWhole: false };
+  let [documents, all, left] = [0, 0, sampleBytes];
   const where = { database, collection: collection.name };
   /** Whether it read to the end of what there is. */
   const take = async (wanted: number, bytes: number, sort?: Record<string, 1 | -1>): Promise<boolean> => {
     let [taken, spent] = [0, 0];
     // One more than wanted tells whether there is more.
     for await (const one of session.documents({ ...where, limit: wanted + 1, ...(sort && { sort }) })) {
+      all += one.bytes;
       if (taken === wanted || spent + one.bytes > bytes) return false;
       tree.add(one.document);
       taken += 1;
@@ -52,15 +55,15 @@ export async function readSample(
   const fits = await fitsWhole(session, where, limit, key);
   if (fits) {
     const isAll = await take(limit, sampleBytes, { [key]: 1 });
-    return { tree, documents, isWhole: isAll && !tree.isCut };
+    return { tree, documents, bytes: all, isWhole: isAll && !tree.isCut };
   }
   if (sampling === 'random') {
     await take(limit, sampleBytes);
-  } else {
+  } else if (sampling === 'ends') {
     await take(half, sampleBytes / 2, { [key]: 1 });
     await take(limit - half, left, { [key]: -1 });
   }
-  return { tree, documents, isWhole: false };
+  return { tree, documents, bytes: all, isWhole: false };
 }
 
 /** Whether the collection has no more documents than `limit`: by counting that far, which an index answers. */
