@@ -60,9 +60,12 @@ export interface ReplayAttempt {
   detail?: string;
 }
 
-/** The id of the record that a replay makes of a letter: the same attempt always makes the same record. */
-export function replayRecordId(recordId: string, attempt: number): string {
-  return `${recordId}~${attempt}`;
+/**
+ * The id of the record that a replay makes of a letter: the same attempt always makes the same record.
+ * @param change what tells it from the same attempt with the record as it arrived
+ */
+export function replayRecordId(recordId: string, attempt: number, change?: string): string {
+  return change === undefined ? `${recordId}~${attempt}` : `${recordId}~${attempt}~${change}`;
 }
 
 /** A record that could not be processed, with what is needed to mend and replay it. */

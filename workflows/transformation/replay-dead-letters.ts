@@ -24,9 +24,10 @@ export async function replayDeadLetters(request: JobRequest): Promise<JobProgres
     async page(page) {
       const { letters, waves } = await steps.claimLetters({ job, page });
       if (letters === 0) return { counts: {}, next: undefined };
-      for (let wave = 0; wave < waves; wave += 1) {
-        const { batchIds } = await steps.landWave({ job, page, wave });
+      for (let wave = 0; wave < waves;) {
+        const { batchIds, again } = await steps.landWave({ job, page, wave });
         for (const batchId of batchIds) await applyBatch(request, batchId, 'replay');
+        if (again !== true) wave += 1;
       }
       return { counts: await steps.settleLetters({ job, page }), next: {} };
     },

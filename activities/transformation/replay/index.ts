@@ -1,5 +1,5 @@
 import { ingestRecordSchema, type IngestRecord } from '#domain/assets/record.ts';
-import { replayRecordId, type DeadLetterReason, type ReplayAttempt } from '#domain/transformation/dead-letter.ts';
+import type { DeadLetterReason, ReplayAttempt } from '#domain/transformation/dead-letter.ts';
 import { jobBatchId, type JobRef, type JobReport } from '#domain/transformation/job.ts';
 import { metadataId } from '#platform/digest.ts';
 import type { DeadLetterDoc, RawRecordDoc } from '#platform/mongo/collections.ts';
@@ -7,6 +7,7 @@ import type { DeadLetters, LetterOutcome } from '#platform/mongo/dead-letters.ts
 import type { Entities } from '#platform/mongo/entities.ts';
 import type { NewRawRecord, RawRecords } from '#platform/mongo/raw-records.ts';
 import type { TransformationJobs } from '#platform/mongo/transformation-jobs.ts';
+import { nextRecordId } from './record-id.ts';
 
 export interface ReplayDeps {
   deadLetters: Pick<
@@ -28,6 +29,13 @@ export interface ClaimedPage {
   letters: number;
   /** Batches that it takes: the letters of one entity go one after the other. */
   waves: number;
+}
+
+export interface LandedWave {
+  /** To be applied. */
+  batchIds: string[];
+  /** They are of an earlier replay; the wave itself lands when it is called again behind them. */
+  again?: true;
 }
 
 export type ReplayCounts = Record<'letters' | 'resolved' | 'rejected' | 'superseded', number>;
@@ -75,14 +83,16 @@ export function replayActivities(deps: ReplayDeps) {
     },
 
     /** Lands one wave of a page as a batch. What is older than what is known of its entity is left out, unless it is forced. */
-    async landWave({ job, page, wave }: ReplayPage & { wave: number }): Promise<{ batchIds: string[] }> {
+    async landWave({ job, page, wave }: ReplayPage & { wave: number }): Promise<LandedWave> {
       const { tenantId } = job;
       const ref = { tenantId, batchId: jobBatchId('replay', job, `${page}-${wave}`), source: 'replay' };
       const replayed = (await wavesOf({ job, page }))[wave] ?? [];
-      const landed = await rawRecords.records(
-        tenantId,
-        replayed.map(({ recordId }) => recordId),
-      );
+      const ids = replayed.map(({ recordId }) => recordId);
+      // A replay that broke off may have landed some of them, with others that were mended since: first that comes to its end.
+      const open = await rawRecords.openBatchesOf(tenantId, ids);
+      const earlier = open.flatMap(({ batchId }) => (batchId === ref.batchId ? [] : [batchId]));
+      if (earlier.length > 0) return { batchIds: earlier, again: true };
+      const landed = await rawRecords.records(tenantId, ids);
       const records: NewRawRecord[] = [];
       const place = async (one: Replayed, seq: number): Promise<void> => {
         if (landed.has(one.recordId)) return;
@@ -94,12 +104,7 @@ export function replayActivities(deps: ReplayDeps) {
         await Promise.all(replayed.slice(from, from + atOnce).map((one, index) => place(one, from + index)));
       }
       if (records.length > 0) await rawRecords.land(ref, records);
-      // A replay that failed may have landed some of them before, in a batch that never came to its end.
-      const open = await rawRecords.openBatchesOf(
-        tenantId,
-        replayed.map(({ recordId }) => recordId),
-      );
-      return { batchIds: open.map(({ batchId }) => batchId) };
+      return { batchIds: records.length > 0 || open.length > 0 ? [ref.batchId] : [] };
     },
 
     /** Writes into each letter what became of it. */
@@ -107,7 +112,7 @@ export function replayActivities(deps: ReplayDeps) {
       const { tenantId, jobId } = job;
       const at = { job: jobId, page };
       const letters = await deadLetters.claimedBy(tenantId, at);
-      const ids = letters.map((letter) => replayRecordId(letter._id, attemptOf(letter)));
+      const ids = letters.map(nextRecordId);
       const [landed, refused] = await Promise.all([
         rawRecords.records(tenantId, ids),
         deadLetters.getMany(tenantId, ids),
@@ -142,17 +147,13 @@ interface Replayed {
   entityId: string;
 }
 
-function attemptOf(letter: DeadLetterDoc): number {
-  return letter.attempts.length + 1;
-}
-
 function replayedOf(letter: DeadLetterDoc, raw: RawRecordDoc | undefined): Replayed[] {
   if (raw === undefined) return [];
   const body = letter.mended?.body ?? raw.body;
   const record = parse(body);
   const entityId =
     record === undefined ? raw.entity_id : metadataId(letter.tenant_id, record.entity_type, record.qualified_name);
-  return [{ letter, raw, recordId: replayRecordId(letter._id, attemptOf(letter)), body, record, entityId }];
+  return [{ letter, raw, recordId: nextRecordId(letter), body, record, entityId }];
 }
 
 function parse(body: string): IngestRecord | undefined {
@@ -189,9 +190,10 @@ async function guardOf(deps: ReplayDeps, tenantId: string, { letter, record, ent
     deps.entities.versions(tenantId, entityId, { limit: 1 }),
   ]);
   if (current !== undefined && current.valid_from > letter.received_at) {
-    // An event that states many entities is found by the version that it made; reprocessing says nothing newer.
+    // An event that states many entities is found by the version that it made. Reprocessing says nothing newer, nor does a
+    // replay of this letter that was broken off.
     const maker = (await deps.rawRecords.records(tenantId, [current.record_id])).get(current.record_id);
-    if (maker?.derived !== true) return superseded(current.record_id);
+    if (maker?.derived !== true && maker?.repeats !== letter._id) return superseded(current.record_id);
   }
   const since = await deps.rawRecords.saidSince(tenantId, entityId, letter.received_at, newerLookedAt);
   const others = since.filter((id) => id !== letter._id && !id.startsWith(`${letter._id}~`));
@@ -239,11 +241,10 @@ function outcomeOf(
   landed: ReadonlyMap<string, RawRecordDoc>,
   refused: ReadonlyMap<string, DeadLetterDoc>,
 ): LetterOutcome {
-  const attempt = attemptOf(letter);
-  const recordId = replayRecordId(letter._id, attempt);
+  const recordId = nextRecordId(letter);
   const { claim } = letter;
   const base = {
-    attempt,
+    attempt: letter.attempts.length + 1,
     record_id: recordId,
     job: claim?.job ?? '',
     page: claim?.page ?? 0,

@@ -1,6 +1,5 @@
 import type { Entity, EntityContent } from '#domain/assets/entity.ts';
 import type { IngestRecord } from '#domain/assets/record.ts';
-import type { DeadLetterReason } from '#domain/transformation/dead-letter.ts';
 import type { RuleSet } from '#domain/transformation/rules/rule-set.ts';
 import type { RawRecordDoc } from '#platform/mongo/collections.ts';
 import type { DeadLetters } from '#platform/mongo/dead-letters.ts';
@@ -8,6 +7,7 @@ import type { Entities } from '#platform/mongo/entities.ts';
 import type { RawRecords } from '#platform/mongo/raw-records.ts';
 import { entityAsOf, planVersions } from '../plan-versions.ts';
 import { normalise, parse, withRules, type PreparedRecord } from '../prepare.ts';
+import { speaking } from './speakers.ts';
 
 export interface RecomputeDeps {
   rawRecords: Pick<RawRecords, 'said' | 'saidSince' | 'records'>;
@@ -52,9 +52,6 @@ export type Recomputed =
 /** Records of an entity that are looked at, back from the newest. */
 const perLook = 20;
 const mostSayings = 1_000;
-
-/** Refused for what was stored then, not for what they say: today's transformation has nothing to add. */
-const refusedByState: readonly DeadLetterReason[] = ['version-mismatch', 'superseded', 'not-found'];
 
 /**
  * Recomputes an entity from what was said of it: the newest record that passes today and states it whole, and the merges
@@ -128,23 +125,18 @@ async function sayings(
   for (let skip = 0; skip < mostSayings;) {
     const limit = skip === 0 ? 1 : perLook;
     const raws = await deps.rawRecords.said(tenantId, entityId, { skip, limit });
-    const letters = await deps.deadLetters.getMany(
-      tenantId,
-      raws.map(({ _id }) => _id),
-    );
-    for (const raw of raws) {
-      found.newest ??= raw;
-      const letter = letters.get(raw._id);
-      if (letter !== undefined && refusedByState.includes(letter.reason)) continue;
+    found.newest ??= raws[0];
+    for (const raw of await speaking(deps, tenantId, raws)) {
       const read = parse(raw);
       const ruled = read.ok ? withRules(raw, read.record, rules) : read;
       if (!ruled.ok) {
         found.dropped ||= ruled.letter.reason === 'dropped-by-rule';
         continue;
       }
-      // An `If-Match` held when it was applied; what is computed here begins with nothing.
+      // An `If-Match`, or what bound a replay, held when it was applied; what is computed here begins with nothing.
       const { expected_version: _expected, ...record } = ruled.record;
-      found.accepted.push({ raw, prepared: normalise(raw, record) });
+      const { expected_version: _bound, ...unbound } = raw;
+      found.accepted.push({ raw, prepared: normalise(unbound, record) });
       if (record.op !== 'merge') return found;
     }
     if (raws.length < limit) return found;

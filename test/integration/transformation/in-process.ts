@@ -106,9 +106,10 @@ export function pipelineOn(db: Db) {
       for (let page = 1; ; page += 1) {
         const { letters, waves } = await replay.claimLetters({ job, page });
         if (letters === 0) return total;
-        for (let wave = 0; wave < waves; wave += 1) {
-          const { batchIds } = await replay.landWave({ job, page, wave });
+        for (let wave = 0; wave < waves;) {
+          const { batchIds, again } = await replay.landWave({ job, page, wave });
           for (const batchId of batchIds) await apply({ tenantId, batchId, source: 'replay' });
+          if (again !== true) wave += 1;
         }
         const counts = await replay.settleLetters({ job, page });
         for (const key of Object.keys(total) as (keyof ReplayCounts)[]) total[key] += counts[key];

@@ -55,7 +55,7 @@ describe('a replay of dead letters', () => {
       state: 'resolved',
       attempts: [
         { attempt: 1, outcome: 'rejected', reason: 'malformed-json', record_id: `${id}~1`, by: 'grace' },
-        { attempt: 2, outcome: 'resolved', record_id: `${id}~2` },
+        { attempt: 2, outcome: 'resolved', record_id: expect.stringMatching(/~2~[0-9a-f]{32}$/) as string },
       ],
     });
     expect((await pipeline.rawRecords.record(tenantId, id))?.body).toBe('{"op":"upsert"');
@@ -161,6 +161,61 @@ describe('a replay of dead letters', () => {
     for (const last of [24, 29]) {
       expect((await entity(tenantId, `t${last % 12}`))?.attributes.description).toBe(`bad ${last}`);
     }
+  });
+
+  it.each(['landed', 'applied'])(
+    'takes the body that was mended behind a replay that broke off when its record was %s',
+    async (stage) => {
+      const tenantId = freshTenant();
+      await pipeline.activate(tenantId, [failing]);
+      await pipeline.arrive(tenantId, [table('a', 'bad'), table('b', 'bad')]);
+      await pipeline.activate(tenantId, []);
+      const job = { tenantId, jobId: newRecordId() };
+      await pipeline.jobs.create({
+        _id: job.jobId,
+        tenant_id: tenantId,
+        kind: 'replay',
+        replay: { filter: {}, force: false },
+        workflow_id: 'none',
+        actor: 'grace',
+      });
+      await pipeline.replaySteps.claimLetters({ job, page: 1 });
+      const { batchIds } = await pipeline.replaySteps.landWave({ job, page: 1, wave: 0 });
+      if (stage === 'applied') {
+        for (const batchId of batchIds) await pipeline.apply({ tenantId, batchId, source: 'replay' });
+      }
+      await pipeline.replaySteps.releaseLetters(job);
+      await pipeline.deadLetters.mend(tenantId, `${tenantId}-${dawn}`, JSON.stringify(table('a', 'mended')), 'ada');
+      expect(await pipeline.replay(tenantId)).toMatchObject({ letters: 2, resolved: 2 });
+      expect((await entity(tenantId, 'a'))?.attributes.description).toBe('mended');
+      // What was not mended goes on with the record that had landed.
+      expect((await entity(tenantId, 'b'))?.version).toBe(1);
+      expect((await letter(tenantId, `${tenantId}-${dawn + 1}`))?.attempts).toMatchObject([
+        { record_id: `${tenantId}-${dawn + 1}~1` },
+      ]);
+    },
+  );
+
+  it('applies by force what a replay without force has landed and not applied', async () => {
+    const tenantId = freshTenant();
+    await pipeline.activate(tenantId, [failing]);
+    await pipeline.arrive(tenantId, [table('a', 'bad')]);
+    await pipeline.activate(tenantId, []);
+    const job = { tenantId, jobId: newRecordId() };
+    await pipeline.jobs.create({
+      _id: job.jobId,
+      tenant_id: tenantId,
+      kind: 'replay',
+      replay: { filter: {}, force: false },
+      workflow_id: 'none',
+      actor: 'grace',
+    });
+    await pipeline.replaySteps.claimLetters({ job, page: 1 });
+    await pipeline.replaySteps.landWave({ job, page: 1, wave: 0 });
+    await pipeline.replaySteps.releaseLetters(job);
+    await pipeline.arrive(tenantId, [table('a', 'newer')], dawn + 1_000);
+    expect(await pipeline.replay(tenantId, { force: true })).toMatchObject({ resolved: 1 });
+    expect((await entity(tenantId, 'a'))?.attributes.description).toBe('bad');
   });
 
   it('gives a letter to one of two replays that run at once', async () => {

@@ -124,6 +124,60 @@ describe('reprocessing', () => {
     expect(await mail('a')).toBe('[redacted]');
   });
 
+  describe('of records that became dead letters', () => {
+    const broken = (mail: string): IngestRecord => person('a', mail);
+    const failing = [{ kind: 'derive', path: 'x', expression: 'attributes.missing', when: 'attributes.mail == "bad"' }];
+    // Behind others of its batch, so that the replay of it alone has the smaller number.
+    const others = [person('x', 'x@x'), person('y', 'y@x')];
+    const id = (tenantId: string): string => `${tenantId}-${dawn + 1_002}`;
+    const mail = async (tenantId: string): Promise<unknown> =>
+      (await pipeline.entities.get(tenantId, metadataId(tenantId, 'person', 'a')))?.attributes['mail'];
+
+    async function rejected(): Promise<string> {
+      const tenantId = freshTenant();
+      await pipeline.arrive(tenantId, [broken('old')]);
+      await pipeline.activate(tenantId, failing);
+      await pipeline.arrive(tenantId, [...others, broken('bad')], dawn + 1_000);
+      return tenantId;
+    }
+
+    it('leaves what was mended and replayed', async () => {
+      const tenantId = await rejected();
+      // Refused once more on its way: that attempt says nothing either.
+      expect(await pipeline.replay(tenantId)).toMatchObject({ rejected: 1 });
+      await pipeline.deadLetters.mend(tenantId, id(tenantId), JSON.stringify(broken('mended')), 'ada');
+      expect(await pipeline.replay(tenantId)).toMatchObject({ resolved: 1 });
+      await pipeline.activate(tenantId, []);
+      expect((await pipeline.reprocess(tenantId)).counts).toMatchObject({ changing: 0 });
+      expect(await mail(tenantId)).toBe('mended');
+    });
+
+    it('leaves out what was discarded, with its attempts', async () => {
+      const tenantId = await rejected();
+      expect(await pipeline.replay(tenantId)).toMatchObject({ rejected: 1 });
+      await pipeline.deadLetters.discard(tenantId, id(tenantId), 'not ours', 'ada');
+      await pipeline.activate(tenantId, []);
+      expect((await pipeline.reprocess(tenantId)).counts).toMatchObject({ changing: 0 });
+      expect(await mail(tenantId)).toBe('old');
+    });
+
+    it('takes up what is still open and passes today', async () => {
+      const tenantId = await rejected();
+      await pipeline.activate(tenantId, []);
+      expect((await pipeline.reprocess(tenantId)).counts).toMatchObject({ changing: 1 });
+      expect(await mail(tenantId)).toBe('bad');
+    });
+
+    it('says nothing more of the entity that a letter was not meant for', async () => {
+      const tenantId = await rejected();
+      await pipeline.deadLetters.mend(tenantId, id(tenantId), JSON.stringify(person('b', 'mended')), 'ada');
+      expect(await pipeline.replay(tenantId)).toMatchObject({ resolved: 1 });
+      await pipeline.activate(tenantId, []);
+      expect((await pipeline.reprocess(tenantId)).counts).toMatchObject({ changing: 0 });
+      expect(await mail(tenantId)).toBe('old');
+    });
+  });
+
   it('says in a dry run what would change, with a sample, and changes nothing', async () => {
     const tenantId = freshTenant();
     const people = Array.from({ length: 20 }, (_, index) => person(`p${index}`, `p${index}@x`));
