@@ -46,12 +46,24 @@ export const limits = {
   lineageNamespaceLength: 512,
   /** Datasets and jobs in one answer of `GET /api/v1/lineage`; the answer says when it was cut. */
   lineageGraphNodes: 50_000,
+  /** Characters of that answer. */
+  lineageGraphBytes: 64 * 1024 * 1024,
   /** Columns of one dataset that become entities. */
   columnsPerDataset: 10_000,
   /** Bytes of one facet as JSON that an entity or a run keeps; the raw event keeps all of it. */
   facetBytes: 64 * 1024,
   /** Facets that one entity keeps. */
   facetsPerEntity: 100,
+  /** Bytes of all facets as JSON that an entity or a run keeps. As stored they take up to six times as many. */
+  keptFacetBytes: 2 * 1024 * 1024,
+  /** Bytes of the names of a run's inputs, and of its outputs, that are kept. */
+  lineageNameBytes: 1024 * 1024,
+  /** Bytes of the fields of one dataset that are kept, as JSON, and of the names of its columns. */
+  datasetFieldBytes: 2 * 1024 * 1024,
+  /** Keys of assertions about one dataset that are known to fail. */
+  failingAssertions: 10_000,
+  /** Bytes of one entity as it is stored, with what merging has added up. A document of MongoDB may have 16 MiB. */
+  entityBytes: 8 * 1024 * 1024,
   lineageDepth: 20,
   /** Nodes in one lineage answer; the answer says when it was cut. */
   lineageNodes: 10_000,

@@ -56,3 +56,20 @@ describe('a merge', () => {
     });
   });
 });
+
+it('says of facets that find no room any more that they are left out', () => {
+  const body = { text: '表'.repeat(20_000) };
+  const facets = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`f${at}`, body]));
+  const first = merged({ attributes: { facets } });
+  const kept = first.attributes['facets'] as Record<string, unknown>;
+  expect(kept['f0']).toEqual(body);
+  expect(kept['x']).toBe(1);
+  expect(kept['f39']).toEqual({ _omitted: 'all facets of the entity have more than 2097152 bytes' });
+  const patch = statedPatch('acme', {
+    op: 'merge',
+    entity_type: 'dataset',
+    qualified_name: 'd',
+    attributes: { facets },
+  });
+  expect(mergedContent(first, patch, 'd')).toEqual(first);
+});

@@ -58,15 +58,35 @@ function mergeInto(attributes: Record<string, Json | undefined>, patch: ContentP
     if (value === null || value === undefined) delete attributes[key];
     else if (key === mergedAttribute && isObject(value)) {
       const before = attributes[key];
-      const merged: Record<string, Json | undefined> = isObject(before) ? { ...before } : {};
-      for (const [name, body] of Object.entries(value)) {
-        if (body === null) delete merged[name];
-        else merged[name] = body;
-      }
+      const merged = mergedFacets(isObject(before) ? before : {}, value);
       if (Object.keys(merged).length === 0) delete attributes[key];
-      else attributes[key] = merged as Json;
+      else attributes[key] = merged;
     } else attributes[key] = value;
   }
+}
+
+type JsonObject = { [key: string]: Json };
+
+/** Facets by name. Merging may not make an entity larger than can be stored: what finds no room is said to be left out. */
+function mergedFacets(before: JsonObject, said: JsonObject): JsonObject {
+  const merged = { ...before };
+  for (const [name, body] of Object.entries(said)) {
+    if (body === null) delete merged[name];
+    else merged[name] = body;
+  }
+  if (bytesOf(merged) <= limits.keptFacetBytes) return merged;
+  const added = Object.keys(said).filter((name) => Object.hasOwn(merged, name));
+  let bytes = bytesOf(Object.fromEntries(Object.entries(merged).filter(([name]) => !Object.hasOwn(said, name))));
+  for (const name of added) {
+    const more = bytesOf(merged[name] ?? null);
+    if (bytes + more <= limits.keptFacetBytes) bytes += more;
+    else merged[name] = { _omitted: `all facets of the entity have more than ${limits.keptFacetBytes} bytes` };
+  }
+  return merged;
+}
+
+function bytesOf(value: Json): number {
+  return Buffer.byteLength(JSON.stringify(value));
 }
 
 function isObject(value: Json | undefined): value is { [key: string]: Json } {

@@ -9,6 +9,7 @@ import type { RawRecords } from '#platform/mongo/raw-records.ts';
 import type { GraphWriter } from '#platform/neo4j/graph-writer.ts';
 import { graphEntities } from './graph-entities.ts';
 import { expandEvents, type ExpansionDeps } from './openlineage/expand.ts';
+import { eventEntityOf } from './openlineage/refused.ts';
 import { settleLineage, type SettleDeps } from './openlineage/settle.ts';
 import { normalise, prepare, type PreparedRecord } from './prepare.ts';
 import type { BatchRules } from './rules/batch-rules.ts';
@@ -84,20 +85,28 @@ export function transformationActivities(deps: TransformationDeps) {
     async storeEntities(ref: BatchRef): Promise<BatchCounts> {
       const work = await workOn(ref);
       const open = await withoutRefused(deps, ref, work.records);
-      const { versions, letters } = await storeVersions(deps, ref, open);
+      const { versions, refused } = await storeVersions(deps, ref, open);
       work.versions = versions;
-      await settleLineage(deps, ref, versions, work.lineage);
+      const refusedEntities = new Set([...work.lineage.refusedEntities, ...refused.map(eventEntityOf)]);
+      await settleLineage(deps, ref, versions, { ...work.lineage, refusedEntities });
       const count = (change: EntityVersion['change']): number =>
         versions.filter((version) => version.change === change).length;
-      const rejected = work.letters.length + letters + (work.records.length - open.length);
+      const tried = new Set(open);
+      const earlier = work.records.filter((record) => !tried.has(record));
+      // Of one event some records may make versions and others be refused.
+      const rejected = new Set([
+        ...work.letters.map((letter) => letter.record_id),
+        ...[...refused, ...earlier].map((record) => record.recordId),
+      ]);
+      const settled = new Set([...rejected, ...versions.map((version) => version.record_id)]);
       return {
         ...noCounts,
         read: work.read,
         created: count('created'),
         updated: count('updated'),
         deleted: count('deleted'),
-        rejected,
-        unchanged: work.read - new Set(versions.map((version) => version.record_id)).size - rejected,
+        rejected: rejected.size,
+        unchanged: work.read - settled.size,
       };
     },
 
@@ -152,7 +161,13 @@ export function transformationActivities(deps: TransformationDeps) {
 /** Entities that go into the graph in one transaction. A batch of records has hardly more; one of events may have many more. */
 const entitiesPerLink = 2_000;
 
-const noLineage: BatchWork['lineage'] = { applied: [], latestRuns: new Map(), reports: [], eventIds: new Set() };
+const noLineage: BatchWork['lineage'] = {
+  applied: [],
+  refusedEntities: new Set(),
+  latestRuns: new Map(),
+  reports: [],
+  eventIds: new Set(),
+};
 
 /** Without the records whose `If-Match` an earlier attempt refused: refused once is refused for good. */
 async function withoutRefused(

@@ -1,5 +1,7 @@
 import type { ChangeKind, Entity, EntityContent, EntityVersion, Json } from '#domain/assets/entity.ts';
+import { limits } from '#domain/limits.ts';
 import { contentHash } from '#platform/digest.ts';
+import { documentBytes } from '#platform/mongo/document-size.ts';
 import { hashOf, mergedContent } from './entity-content.ts';
 import type { PreparedRecord } from './prepare.ts';
 
@@ -13,6 +15,8 @@ export interface VersionPlan {
   unchanged: { record: PreparedRecord; facts?: UnversionedFacts }[];
   /** Records whose `If-Match` does not hold. */
   mismatched: { record: PreparedRecord; found: number }[];
+  /** Merges that would make their entity larger than one may be, and how many bytes it would have. */
+  oversized: { record: PreparedRecord; bytes: number }[];
 }
 
 /** What an entity carries beside its content: it changes without a version. */
@@ -37,7 +41,7 @@ export function planVersions(
   bases: ReadonlyMap<string, Base>,
   records: readonly PreparedRecord[],
 ): VersionPlan {
-  const plan: VersionPlan = { versions: [], unchanged: [], mismatched: [] };
+  const plan: VersionPlan = { versions: [], unchanged: [], mismatched: [], oversized: [] };
   const now = new Map<string, Base>();
   for (const record of records) {
     const base = now.get(record.entityId) ?? bases.get(record.entityId);
@@ -47,6 +51,11 @@ export function planVersions(
       continue;
     }
     const next = contentAfter(base, record);
+    const bytes = sizeAfter(base, record, next.content);
+    if (bytes > limits.entityBytes) {
+      plan.oversized.push({ record, bytes });
+      continue;
+    }
     const change = changeOf(base, record, next.hash);
     if (change === undefined) {
       const facts = base === undefined ? undefined : differingFacts(base, record);
@@ -72,6 +81,12 @@ function contentAfter(base: Base | undefined, record: PreparedRecord): HashedCon
   if (record.patch === undefined) return { content: base, hash: base?.content_hash ?? '' };
   const content = mergedContent(base?.deleted === true ? undefined : base, record.patch, record.qualifiedName);
   return { content, hash: hashOf(content) };
+}
+
+/** How large a merge makes its entity. Other records are bounded as they come in: nothing adds up. */
+function sizeAfter(base: Base | undefined, record: PreparedRecord, content: EntityContent | undefined): number {
+  if (record.patch === undefined || content === undefined) return 0;
+  return documentBytes({ content: contentOf(content), statistics: statisticsAfter(base, record) });
 }
 
 function differingFacts(base: Base, record: PreparedRecord): UnversionedFacts | undefined {

@@ -59,6 +59,10 @@ export function recordPreview({ entities, ruleSets, rules: rulesOf }: PreviewDep
       const detail = `The entity has version ${found}, not ${record.expectedVersion}`;
       outcomes.set(record.recordId, { recordId: record.recordId, outcome: 'rejected', detail });
     }
+    for (const { record, bytes } of plan.oversized) {
+      const detail = `Merged with what is stored, the entity would take ${bytes} bytes`;
+      outcomes.set(record.recordId, { recordId: record.recordId, outcome: 'rejected', detail });
+    }
     return records.flatMap(({ recordId }) => outcomes.get(recordId) ?? []);
   };
 }

@@ -1,4 +1,5 @@
 import type { Entity, EntityVersion } from '#domain/assets/entity.ts';
+import { limits } from '#domain/limits.ts';
 import type { BatchRef } from '#domain/transformation/batch.ts';
 import type { DeadLetter } from '#domain/transformation/dead-letter.ts';
 import type { DeadLetters } from '#platform/mongo/dead-letters.ts';
@@ -18,8 +19,8 @@ export interface StoreDeps {
 export interface StoreOutcome {
   /** Every version that this batch made, in this attempt or an earlier one, each entity's in order. */
   versions: EntityVersion[];
-  /** Records that were refused because their `If-Match` does not hold. */
-  letters: number;
+  /** Records that were refused: their `If-Match` does not hold, or they would make their entity too large. */
+  refused: PreparedRecord[];
 }
 
 /**
@@ -34,7 +35,7 @@ export async function storeVersions(
   const earlier = await deps.entities.versionsOfBatch(batch.tenantId, batch.batchId);
   const bases = await readBases(deps, batch, records, earlier);
   const { open, refused } = remainingAfter(records, earlier);
-  const { claimed, letters, facts } = await claimVersions(deps, batch, bases, open);
+  const { claimed, letters, facts, ...claims } = await claimVersions(deps, batch, bases, open);
 
   for (const { record, found } of refused) letters.push(mismatch(batch.batchId, record, found));
   const versions = [...earlier, ...claimed];
@@ -44,7 +45,7 @@ export async function storeVersions(
     deps.entities.putCurrent(batch.tenantId, newestEntities(versions)),
   ]);
   await deps.entities.putFacts(batch.tenantId, facts);
-  return { versions, letters: letters.length };
+  return { versions, refused: [...refused.map(({ record }) => record), ...claims.refused] };
 }
 
 /** What is stored of the batch's entities, including what an earlier attempt wrote to the history only. */
@@ -78,6 +79,7 @@ class ConcurrentAttempt extends Error {
 interface Claims {
   claimed: EntityVersion[];
   letters: DeadLetter[];
+  refused: PreparedRecord[];
   facts: Map<string, UnversionedFacts>;
 }
 
@@ -87,15 +89,21 @@ interface Claims {
  */
 async function claimVersions(
   deps: StoreDeps,
-  { tenantId, batchId }: BatchRef,
+  batch: BatchRef,
   bases: Map<string, Entity>,
   open: PreparedRecord[],
 ): Promise<Claims> {
-  const claims: Claims = { claimed: [], letters: [], facts: new Map() };
+  const { tenantId, batchId } = batch;
+  const claims: Claims = { claimed: [], letters: [], refused: [], facts: new Map() };
   let records = open;
   while (records.length > 0) {
     const plan = planVersions(tenantId, bases, records);
     const versions = plan.versions.map((one) => one.version);
+    // Before the versions: after a crash, one that is there says that the records of its entity before it are decided.
+    await deps.deadLetters.put(
+      batch,
+      plan.oversized.map(({ record, bytes }) => oversize(batchId, record, bytes)),
+    );
     const { inserted, taken } = await deps.entities.insertVersions(tenantId, versions);
     const mine = versions.slice(0, inserted);
     let decided = records.length;
@@ -125,13 +133,28 @@ function settle(claims: Claims, plan: VersionPlan, decided: ReadonlySet<Prepared
     claims.facts.set(record.entityId, known?.version === facts.version ? { ...known, ...facts } : facts);
   }
   for (const { record, found } of plan.mismatched) {
-    if (decided.has(record)) claims.letters.push(mismatch(batchId, record, found));
+    if (!decided.has(record)) continue;
+    claims.letters.push(mismatch(batchId, record, found));
+    claims.refused.push(record);
   }
+  for (const { record } of plan.oversized) if (decided.has(record)) claims.refused.push(record);
 }
 
 function mismatch(batchId: string, record: PreparedRecord, found: number): DeadLetter {
   const detail = `If-Match asked for version ${record.expectedVersion}, but the entity is at version ${found}`;
-  const subject = {
+  return deadLetter(subjectOf(batchId, record), 'version-mismatch', detail);
+}
+
+function oversize(batchId: string, record: PreparedRecord, bytes: number): DeadLetter {
+  const { entityType, qualifiedName } = record;
+  const detail =
+    `merged with what is stored, the ${entityType} ${qualifiedName} would take ${bytes} bytes;` +
+    ` an entity may take ${limits.entityBytes}`;
+  return deadLetter(subjectOf(batchId, record), 'invalid-record', detail);
+}
+
+function subjectOf(batchId: string, record: PreparedRecord): Omit<DeadLetter, 'reason' | 'detail' | 'failed_at'> {
+  return {
     tenant_id: record.tenantId,
     record_id: record.recordId,
     batch_id: batchId,
@@ -140,7 +163,6 @@ function mismatch(batchId: string, record: PreparedRecord, found: number): DeadL
     received_at: record.receivedAt,
     ...(record.repeats !== undefined && { repeats: record.repeats }),
   };
-  return deadLetter(subject, 'version-mismatch', detail);
 }
 
 function newestEntities(versions: EntityVersion[]): (Entity & { record_id: string })[] {

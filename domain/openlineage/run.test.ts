@@ -59,6 +59,22 @@ describe('a run', () => {
     expect(run.facets['mine']?.body).toEqual({ x: 1 });
   });
 
+  it('stays small enough to be stored, however much its events say', () => {
+    const big = 'ü'.repeat(30_000);
+    const facets = (from: number) =>
+      Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`f${from + index}`, { big }]));
+    const names = (from: number) =>
+      Array.from({ length: 2_000 }, (_, index) => dataset(`${from + index}${'表'.repeat(900)}`));
+    const events = [0, 1, 2].map((index) =>
+      event('RUNNING', index, { inputs: names(index * 2_000), run: { runId, facets: facets(index * 50) } }),
+    );
+    const run = runOf(events);
+    expect(new TextEncoder().encode(JSON.stringify(run)).length).toBeLessThan(4 * 1024 * 1024);
+    expect(run.facets['f0']?.body).toEqual({ big });
+    expect(run.facets['f99']?.body['_omitted']).toMatch('more than 2097152 bytes');
+    expect(runOf(events.toReversed()).inputs).toEqual(run.inputs);
+  });
+
   it('comes out the same in whatever order, and however often, its events arrive', () => {
     const anyEvent = fc
       .record({

@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts';
+import { utf8Bytes } from '../utf8.ts';
 import type { LineageName } from './names.ts';
 import {
   eventMoment,
@@ -64,6 +65,9 @@ const endings = [
 /** Datasets of one run that are kept, each way. */
 const datasetsPerRun = 10_000;
 
+/** What a name takes as stored beside its text. */
+const bytesPerName = 48;
+
 export function emptyRun(event: RunEvent): RunFacts {
   const { namespace, name } = event.job;
   return {
@@ -73,8 +77,12 @@ export function emptyRun(event: RunEvent): RunFacts {
     facets: {},
     inputs: [],
     outputs: [],
-    producer: event.producer ?? '',
+    producer: producerOf(event),
   };
+}
+
+function producerOf({ producer }: RunEvent): string {
+  return producer?.slice(0, limits.qualifiedNameLength) ?? '';
 }
 
 /** Adds what an event says. @param keptFacets the event's run facets, as far as they are kept */
@@ -82,23 +90,38 @@ export function withEvent(run: RunFacts, event: RunEvent, keptFacets: Facets): R
   const at = eventMoment(event.eventTime) ?? 0;
   const type = runEventType(event);
   const span = run.times[type];
-  const facets = { ...run.facets };
-  for (const [name, body] of Object.entries(keptFacets)) {
-    if (body === null || !isNewer({ at, body }, facets[name])) continue;
-    // A run that never stops finding new names may not grow beyond what can be stored.
-    if (name in facets || Object.keys(facets).length < limits.facetsPerEntity) facets[name] = { at, body };
-  }
   return {
     ...run,
     times: {
       ...run.times,
       [type]: { first: Math.min(at, span?.first ?? at), last: Math.max(at, span?.last ?? at) },
     },
-    facets,
+    facets: facetsAfter(run.facets, at, keptFacets),
     inputs: union(run.inputs, event.inputs ?? []),
     outputs: union(run.outputs, event.outputs ?? []),
-    producer: run.producer === '' ? (event.producer ?? '') : run.producer,
+    producer: run.producer === '' ? producerOf(event) : run.producer,
   };
+}
+
+/** A run that never stops finding new names may not grow beyond what can be stored. */
+function facetsAfter(known: RunFacts['facets'], at: number, said: Facets): RunFacts['facets'] {
+  const facets = { ...known };
+  for (const [name, body] of Object.entries(said)) {
+    if (body === null || !isNewer({ at, body }, facets[name])) continue;
+    if (!Object.hasOwn(facets, name) && Object.keys(facets).length >= limits.facetsPerEntity) continue;
+    facets[name] = { at, body };
+    if (hasRoom(facets)) continue;
+    facets[name] = { at, body: { _omitted: `all facets of the run have more than ${limits.keptFacetBytes} bytes` } };
+  }
+  return facets;
+}
+
+function hasRoom(facets: RunFacts['facets']): boolean {
+  // Each is bounded: a few of them need not be measured.
+  if (Object.keys(facets).length * limits.facetBytes <= limits.keptFacetBytes) return true;
+  let bytes = 0;
+  for (const { body } of Object.values(facets)) bytes += utf8Bytes(JSON.stringify(body));
+  return bytes <= limits.keptFacetBytes;
 }
 
 function isNewer(candidate: DatedFacet, known: DatedFacet | undefined): boolean {
@@ -118,10 +141,15 @@ function union(known: LineageName[], added: readonly EventDataset[]): LineageNam
     if (!byKey.has(key)) byKey.set(key, { namespace: dataset.namespace, name: dataset.name });
   }
   if (byKey.size === known.length) return known;
-  return [...byKey]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .slice(0, datasetsPerRun)
-    .map(([, name]) => name);
+  const kept: LineageName[] = [];
+  let bytes = 0;
+  // The first ones in their order: whatever comes when, the same are kept.
+  for (const [key, name] of [...byKey].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    bytes += utf8Bytes(key) + bytesPerName;
+    if (kept.length >= datasetsPerRun || bytes > limits.lineageNameBytes) break;
+    kept.push(name);
+  }
+  return kept;
 }
 
 export function summaryOf(run: RunFacts): RunSummary {

@@ -72,7 +72,12 @@ export function lineageNodes(db: Db) {
         updateOne: {
           filter: {
             _id: jobId,
-            $or: [{ latest_run: { $exists: false } }, { 'latest_run.started_at': { $lte: run.started_at } }],
+            $or: [
+              { latest_run: { $exists: false } },
+              { 'latest_run.started_at': { $lte: run.started_at } },
+              // Its beginning may become known last, and be earlier than was thought.
+              { 'latest_run.run_id': run.run_id },
+            ],
           },
           update: { $set: { latest_run: run } },
         },

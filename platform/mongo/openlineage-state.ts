@@ -1,4 +1,5 @@
 import type { Collection, Db } from 'mongodb';
+import { limits } from '#domain/limits.ts';
 import { TenantCollection, type TenantOperation } from './tenant-collection.ts';
 
 /**
@@ -21,7 +22,9 @@ export interface OpenLineageStateDoc {
   stated_at?: Date;
   /** The batch that is applying something else than is stated here. */
   claim?: string;
-  /** Another batch held the claim when this one took it: what came of the two together is not certain. */
+  /** Counts what has been settled: whoever settles knows whether anybody did since it looked. */
+  revision?: number;
+  /** Another batch held the claim, or had settled something, when this one took it: what came of the two together is not certain. */
   contended?: boolean;
 }
 
@@ -30,16 +33,41 @@ export interface AppliedState {
   entityId: string;
   facets: string[];
   columns?: string[];
-  failing?: string[];
+  /** Assertions that were reported to fail, and to hold again. */
+  failing?: { began: string[]; ended: string[] };
   inputs?: string[];
   outputs?: string[];
   statedAt?: Date;
 }
 
+export interface SettledState extends AppliedState {
+  /** Whether all of it is stored. */
+  certain: boolean;
+}
+
+/** What a batch is about to change. */
+export interface StateClaim {
+  entityId: string;
+  /** Columns that may come to be. */
+  columns: string[];
+  /** What the batch goes by. */
+  loaded: Pick<OpenLineageStateDoc, 'revision' | 'claim'> | undefined;
+}
+
+/** Bytes of one state beyond which no more columns are noted. */
+const stateBytes = 8 * 1024 * 1024;
+
 export type OpenLineageState = ReturnType<typeof openLineageState>;
 
 function collection(db: Db): Collection<OpenLineageStateDoc> {
   return db.collection('openlineage_state');
+}
+
+function failingChange({ entityId, failing }: AppliedState): TenantOperation<OpenLineageStateDoc>[] {
+  if (failing === undefined || failing.began.length + failing.ended.length === 0) return [];
+  const others = { $setDifference: [{ $ifNull: ['$failing', []] }, failing.ended] };
+  const after = { $slice: [{ $setUnion: [others, failing.began] }, limits.failingAssertions] };
+  return [{ updateOne: { filter: { _id: entityId }, update: [{ $set: { failing: after } }], upsert: true } }];
 }
 
 /**
@@ -59,8 +87,8 @@ export function openLineageState(db: Db) {
     },
 
     /** Claims what is about to change, together with the columns that may come to be. */
-    async claim(tenantId: string, batchId: string, changes: { entityId: string; columns: string[] }[]): Promise<void> {
-      const operations = changes.map(({ entityId, columns }): TenantOperation<OpenLineageStateDoc> => ({
+    async claim(tenantId: string, batchId: string, changes: StateClaim[]): Promise<void> {
+      const operations = changes.map(({ entityId, columns, loaded }): TenantOperation<OpenLineageStateDoc> => ({
         updateOne: {
           filter: { _id: entityId },
           update: [
@@ -69,11 +97,19 @@ export function openLineageState(db: Db) {
                 contended: {
                   $or: [
                     { $ifNull: ['$contended', false] },
-                    { $not: { $in: [{ $ifNull: ['$claim', batchId] }, [batchId]] } },
+                    { $ne: [{ $ifNull: ['$claim', batchId] }, batchId] },
+                    { $ne: [{ $ifNull: ['$revision', 0] }, loaded?.revision ?? 0] },
+                    loaded?.claim !== undefined && loaded.claim !== batchId,
                   ],
                 },
                 claim: batchId,
-                columns: { $setUnion: [{ $ifNull: ['$columns', []] }, { $literal: columns }] },
+                columns: {
+                  $cond: [
+                    { $lt: [{ $bsonSize: '$$ROOT' }, stateBytes] },
+                    { $setUnion: [{ $ifNull: ['$columns', []] }, { $literal: columns }] },
+                    '$columns',
+                  ],
+                },
               },
             },
           ],
@@ -83,32 +119,34 @@ export function openLineageState(db: Db) {
       if (operations.length > 0) await of(tenantId).bulkWrite(operations, { ordered: false });
     },
 
-    /** Says what holds now, where the claim is still this batch's; where it was contended, that it is not certain. */
-    async settle(tenantId: string, batchId: string, applied: AppliedState[]): Promise<void> {
-      const operations = applied.flatMap((state): TenantOperation<OpenLineageStateDoc>[] => [
-        {
-          updateOne: {
-            filter: { _id: state.entityId, claim: batchId, contended: false },
-            update: {
-              $set: {
-                facets: state.facets,
-                ...(state.columns !== undefined && { columns: state.columns }),
-                ...(state.failing !== undefined && { failing: state.failing }),
-                ...(state.inputs !== undefined && { inputs: state.inputs }),
-                ...(state.outputs !== undefined && { outputs: state.outputs }),
-                ...(state.statedAt !== undefined && { stated_at: state.statedAt }),
-              },
-              $unset: { claim: true, contended: true },
-            },
-          },
-        },
-        {
-          updateOne: {
-            filter: { _id: state.entityId, claim: batchId, contended: true },
-            update: { $unset: { claim: true, contended: true, facets: true, inputs: true, outputs: true } },
-          },
-        },
-      ]);
+    /**
+     * Says what holds now, where the claim is still this batch's; where it was contended, or not all is stored, that it is
+     * not certain. Which assertions fail is noted in any case: what has been reported stays reported.
+     */
+    async settle(tenantId: string, batchId: string, applied: SettledState[]): Promise<void> {
+      const operations = applied.flatMap((state): TenantOperation<OpenLineageStateDoc>[] => {
+        const claimed = { _id: state.entityId, claim: batchId };
+        const free = { claim: true, contended: true } as const;
+        const certain = {
+          facets: state.facets,
+          ...(state.columns !== undefined && { columns: state.columns }),
+          ...(state.inputs !== undefined && { inputs: state.inputs }),
+          ...(state.outputs !== undefined && { outputs: state.outputs }),
+          ...(state.statedAt !== undefined && { stated_at: state.statedAt }),
+        };
+        const settled = state.certain
+          ? { $set: certain, $inc: { revision: 1 }, $unset: free }
+          : { $inc: { revision: 1 }, $unset: { ...free, facets: true as const } };
+        const unsure = {
+          $inc: { revision: 1 },
+          $unset: { ...free, facets: true, inputs: true, outputs: true } as const,
+        };
+        return [
+          ...failingChange(state),
+          { updateOne: { filter: { ...claimed, contended: false }, update: settled } },
+          { updateOne: { filter: { ...claimed, contended: true }, update: unsure } },
+        ];
+      });
       if (operations.length > 0) await of(tenantId).bulkWrite(operations, { ordered: true });
     },
 

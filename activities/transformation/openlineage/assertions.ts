@@ -50,22 +50,22 @@ export class Assertions {
     }
   }
 
-  /** The assertions that fail once the events are taken in. */
-  failingAfter(before: readonly string[]): string[] {
-    const failing = new Set(before);
-    for (const [key, { success }] of this.#results) {
-      if (success) failing.delete(key);
-      else failing.add(key);
-    }
-    return [...failing].sort();
+  /** The keys of those that {@link reports} tells of. */
+  changes(before: readonly string[]): { began: string[]; ended: string[] } {
+    const changed = this.#changed(before);
+    const keys = (success: boolean): string[] =>
+      changed.filter(([, result]) => result.success === success).map(([key]) => key);
+    return { began: keys(false), ended: keys(true) };
   }
 
   /** Reports of those that fail now and did not before, and of those that fail no more. */
   reports(dataset: LineageName, before: readonly string[]): IncidentReport[] {
+    return this.#changed(before).map(([key, result]) => reportOf(dataset, key, result));
+  }
+
+  #changed(before: readonly string[]): [string, AssertionResult][] {
     const failed = new Set(before);
-    return [...this.#results]
-      .filter(([key, { success }]) => success === failed.has(key))
-      .map(([key, result]) => reportOf(dataset, key, result));
+    return [...this.#results].filter(([key, { success }]) => success === failed.has(key));
   }
 }
 

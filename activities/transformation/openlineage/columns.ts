@@ -7,7 +7,7 @@ import {
   lineageTypes,
   type LineageName,
 } from '#domain/openlineage/names.ts';
-import { isKeepable } from './facets.ts';
+import { isKeepable, keptList } from './facets.ts';
 
 /** A field of a schema, nested ones by their path. */
 export interface SchemaField {
@@ -29,6 +29,7 @@ type Loose = Record<string, unknown>;
 export function schemaFields(facet: Loose | null | undefined): SchemaField[] {
   const fields: SchemaField[] = [];
   const seen = new Set<string>();
+  let bytes = 0;
   // Without recursion: how deep fields may be nested is the producer's affair.
   const stack = listOf(facet?.['fields'])
     .map((field, index) => ({ field, prefix: '', index }))
@@ -42,12 +43,16 @@ export function schemaFields(facet: Loose | null | undefined): SchemaField[] {
     const type = textOf(item.field['type'], limits.nameLength);
     const description = textOf(item.field['description'], limits.descriptionLength);
     const ordinal = item.field['ordinal_position'];
-    fields.push({
+    const field: SchemaField = {
       path,
       ...(type !== undefined && { type }),
       ...(description !== undefined && { description }),
       ordinal: typeof ordinal === 'number' ? ordinal : item.index + 1,
-    });
+    };
+    // The names of nested fields repeat those around them: together they may be far longer than the event.
+    bytes += Buffer.byteLength(JSON.stringify(field));
+    if (bytes > limits.datasetFieldBytes) break;
+    fields.push(field);
     const inner = listOf(item.field['fields']).map((field, index) => ({ field, prefix: `${path}.`, index }));
     stack.push(...inner.toReversed());
   }
@@ -68,16 +73,16 @@ export function fieldLineages(facet: Loose | null | undefined): Map<string, Fiel
     const type = textOf(about['transformationType'], limits.nameLength);
     const transformed = inputs
       .filter(({ input }) => listOf(input['transformations']).length > 0)
-      .map(({ input }): Json => ({
+      .map(({ input }) => ({
         namespace: input['namespace'] as string,
         name: input['name'] as string,
         field: input['field'] as string,
-        transformations: listOf(input['transformations']) as Json,
+        transformations: listOf(input['transformations']),
       }));
     lineages.set(field, {
       upstream: inputs.map(({ ref }) => ref),
       attributes: {
-        transformations: transformed.length > 0 ? transformed : null,
+        transformations: transformed.length > 0 ? keptList(transformed) : null,
         transformation_description: description ?? null,
         transformation_type: type ?? null,
       },

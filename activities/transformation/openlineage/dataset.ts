@@ -7,7 +7,7 @@ import type { AppliedState, OpenLineageStateDoc } from '#platform/mongo/openline
 import type { RawRecordDoc } from '#platform/mongo/collections.ts';
 import { Assertions } from './assertions.ts';
 import { columnRecord, fieldLineages, listOf, objectOf, schemaFields, textOf } from './columns.ts';
-import { changedFacets, isKeepable, keptBody, memosAfter, type StatedFacet } from './facets.ts';
+import { changedFacets, isKeepable, keptBody, keptList, memosAfter, type StatedFacet } from './facets.ts';
 
 /** Facets that tell of a moment and not of what the dataset is: they are kept beside the entity, without a version. */
 const momentary = new Set([
@@ -74,7 +74,7 @@ export function datasetChange(
   const lineages = lineage === undefined ? undefined : fieldLineages(lineage.body);
 
   // A schema says which columns there are; without one, what was known of them holds, and what lineage tells of.
-  const present = new Set([...(fields === undefined ? before : fieldOf.keys()), ...(lineages?.keys() ?? [])]);
+  const present = keptPaths([...(fields === undefined ? before : fieldOf.keys()), ...(lineages?.keys() ?? [])]);
   const touched = [...present].filter(
     (path) => fieldOf.has(path) || lineages !== undefined || Object.hasOwn(metrics, path),
   );
@@ -95,6 +95,19 @@ export function datasetChange(
   };
 }
 
+/** The columns that a dataset may have, the first ones: lineage can tell of new ones with every event. */
+function keptPaths(paths: readonly string[]): Set<string> {
+  const kept = new Set<string>();
+  let bytes = 0;
+  for (const path of paths) {
+    if (kept.has(path)) continue;
+    bytes += Buffer.byteLength(path);
+    if (kept.size >= limits.columnsPerDataset || bytes > limits.datasetFieldBytes) break;
+    kept.add(path);
+  }
+  return kept;
+}
+
 function isNameable({ qualified_name }: MergeRecord): boolean {
   return qualified_name.length <= limits.qualifiedNameLength;
 }
@@ -113,7 +126,7 @@ function datasetRecord(
   }
   // Lineage of the dataset as a whole stands beside that of its fields, in the same facet.
   const lineage = facets.get('columnLineage');
-  const indirect = listOf(lineage?.body?.['dataset']) as Json[];
+  const indirect = keptList(listOf(lineage?.body?.['dataset']));
   return {
     op: 'merge',
     entity_type: lineageTypes.dataset,

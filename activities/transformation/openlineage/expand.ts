@@ -36,6 +36,8 @@ export interface Expansion {
   letters: DeadLetter[];
   /** What holds once the records are stored. */
   applied: AppliedState[];
+  /** Entities of which not all is stored that the events state. */
+  refusedEntities: Set<string>;
   /** Assertions that began to fail, or hold again. */
   reports: IncidentReport[];
   /** Of each job in the batch, the latest of its runs. */
@@ -89,16 +91,17 @@ export async function expandEvents(
     const accepted = received.filter(({ raw }) => !refused.has(raw._id));
     changes = changesOf(gather(accepted, idOf), known);
   }
-  const { records, applied, reports } = changes;
+  const { records, applied, reports, refusedEntities } = changes;
   await deps.openLineage.claim(
     tenantId,
     batchId,
-    applied.map(({ entityId, columns = [] }) => ({ entityId, columns })),
+    applied.map(({ entityId, columns = [] }) => ({ entityId, columns, loaded: states.get(entityId) })),
   );
   return {
     records,
     letters: [...letters, ...refused.values()],
     applied,
+    refusedEntities,
     reports,
     latestRuns: latestOf(runs, idOf),
     eventIds: new Set(raws.map((raw) => raw._id)),
@@ -112,19 +115,27 @@ interface Known {
   rules: RuleSet | undefined;
 }
 
-interface Changes extends Pick<Expansion, 'records' | 'applied' | 'reports'> {
+interface Changes extends Pick<Expansion, 'records' | 'applied' | 'reports' | 'refusedEntities'> {
   /** The events that rules fail on, by record. */
   refused: Map<string, DeadLetter>;
 }
 
 /** What the events come to, under the rules. */
 function changesOf({ datasets, jobs }: Gathered, { states, runs, idOf, rules }: Known): Changes {
-  const changes: Changes = { records: [], applied: [], reports: [], refused: new Map() };
-  const state = (record: IngestRecord, origins: RawRecordDoc[]): void => {
+  const changes: Changes = {
+    records: [],
+    applied: [],
+    reports: [],
+    refusedEntities: new Set(),
+    refused: new Map(),
+  };
+  const state = (entityId: string, record: IngestRecord, origins: RawRecordDoc[]): void => {
     const origin = origins.at(-1);
     if (origin === undefined) return;
     const ruled = withRules(origin, record, rules);
     if (ruled.ok) changes.records.push({ origin, record: ruled.record });
+    // Once the rule is another one, the same event has to state it again.
+    else changes.refusedEntities.add(entityId);
     // An event states many entities: a rule that drops one of them does not refuse the event.
     if (ruled.ok || ruled.letter.reason === 'dropped-by-rule') return;
     const { reason, detail, rule } = ruled.letter;
@@ -139,15 +150,15 @@ function changesOf({ datasets, jobs }: Gathered, { states, runs, idOf, rules }: 
     if (facets.length === 0 && reported.length === 0 && isKnown) continue;
     changes.reports.push(...reported);
     const change = datasetChange(statement.name, facets, before);
-    for (const path of change.dropped) state(droppedColumn(statement.name, path), origins);
-    for (const record of change.records) state(record, origins);
-    changes.applied.push({ entityId, ...change.applied, failing: statement.assertions.failingAfter(failing) });
+    for (const path of change.dropped) state(entityId, droppedColumn(statement.name, path), origins);
+    for (const record of change.records) state(entityId, record, origins);
+    changes.applied.push({ entityId, ...change.applied, failing: statement.assertions.changes(failing) });
   }
   for (const [entityId, { statement, origins }] of jobs) {
     const before = states.get(entityId);
     const change = jobChange(statement, before, statement.datasetsAfter(before, runs, idOf.dataset));
     if (change === undefined) continue;
-    state(change.record, origins);
+    state(entityId, change.record, origins);
     changes.applied.push({ entityId, ...change.applied });
   }
   return changes;

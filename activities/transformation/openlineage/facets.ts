@@ -54,11 +54,22 @@ export function keptFacets(facets: Facets | null | undefined): Facets {
 
 /** The body of a facet as it may be kept. */
 export function keptBody(body: Record<string, unknown>): { [key: string]: Json } {
-  const bytes = JSON.stringify(body).length;
-  if (bytes > limits.facetBytes) return { _omitted: `has ${bytes} characters; the event has all of it` };
+  const omitted = omissionOf(body, limits.facetBytes);
+  return omitted === undefined ? (body as { [key: string]: Json }) : { _omitted: omitted };
+}
+
+/** A list out of a facet as an entity may keep it. */
+export function keptList(list: Record<string, unknown>[]): Json[] {
+  const omitted = omissionOf(list, limits.recordBytes);
+  return omitted === undefined ? (list as Json[]) : [{ _omitted: omitted }];
+}
+
+/** Why something cannot be kept. */
+function omissionOf(body: object, maxBytes: number): string | undefined {
+  const bytes = Buffer.byteLength(JSON.stringify(body));
+  if (bytes > maxBytes) return `has ${bytes} bytes; the event has all of it`;
   const fault = findFault(body);
-  if (fault !== undefined) return { _omitted: `${fault.message}; the event has all of it` };
-  return body as { [key: string]: Json };
+  return fault === undefined ? undefined : `${fault.message}; the event has all of it`;
 }
 
 export function isKeepable(name: string): boolean {

@@ -23,7 +23,7 @@ export async function settleLineage(
   deps: SettleDeps,
   { tenantId, batchId }: BatchRef,
   versions: readonly EntityVersion[],
-  { applied, latestRuns, reports, eventIds }: Settlement,
+  { applied, latestRuns, reports, eventIds, refusedEntities }: Settlement,
 ): Promise<void> {
   // Before it is noted that they were made: a report that is made again has no effect, one that is missed would be lost.
   for (let start = 0; start < reports.length; start += reportsAtOnce) {
@@ -36,7 +36,8 @@ export async function settleLineage(
   await deps.lineageNodes.noteRuns(tenantId, latestRuns);
   await deps.openLineage.forget(tenantId, deletedByOthers(newest, eventIds));
   // The last: once it is settled, nothing more comes of the batch's events.
-  await deps.openLineage.settle(tenantId, batchId, applied);
+  const partly = applied.map((state) => ({ ...state, certain: !refusedEntities.has(state.entityId) }));
+  await deps.openLineage.settle(tenantId, batchId, partly);
 }
 
 /**

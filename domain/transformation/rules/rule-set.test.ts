@@ -279,3 +279,10 @@ describe('any rules on any record', () => {
     );
   });
 });
+
+it('does not blame a rule for what was beyond a limit before, as the many datasets of a job may be', () => {
+  const upstream = Array.from({ length: 1_500 }, (_, at) => ({ entity_type: 'dataset', qualified_name: `d${at}` }));
+  const job = record({}, { entity_type: 'job', upstream });
+  const outcome = rules({ kind: 'tag', tags: ['x'] }).apply(job, 'openlineage');
+  expect(outcome).toMatchObject({ kind: 'kept', record: { attributes: { tags: ['x'] } } });
+});

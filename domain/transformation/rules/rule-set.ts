@@ -94,7 +94,7 @@ export class RuleSet {
       }
     }
     if (now === record) return { kind: 'kept', record, changedBy };
-    const fault = faultOf(now);
+    const fault = addedFault(record, now);
     if (fault === undefined) return { kind: 'kept', record: now, changedBy };
     return { kind: 'failed', ...this.#firstToBreak(record, door, fault), changedBy };
   }
@@ -106,7 +106,7 @@ export class RuleSet {
     for (const rule of this.#rules) {
       const after = applyOne(rule, now, door, meter);
       if (after === 'drop') break;
-      const broken = after === now ? undefined : faultOf(after);
+      const broken = after === now ? undefined : addedFault(record, after);
       if (broken !== undefined) return { rule: rule.name, detail: broken };
       now = after;
     }
@@ -151,15 +151,20 @@ function withAttributes(record: IngestRecord, attributes: Json): IngestRecord {
   return attributes === record.attributes ? record : { ...record, attributes: attributes as Attributes };
 }
 
-/** Why the record is not valid any more. */
-function faultOf(record: IngestRecord): string | undefined {
-  const parsed = ingestRecordSchema.safeParse(record);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return `it leaves ${issue?.path.join('.') || 'the record'} wrong: ${issue?.message ?? 'not valid'}`;
-  }
+/** Why the record is not valid any more. What was wrong before is no fault of the rules: a job of an event may have more edges. */
+function addedFault(before: IngestRecord, after: IngestRecord): string | undefined {
+  const faults = faultsOf(after);
+  if (faults.length === 0) return undefined;
+  const known = new Set(faultsOf(before));
+  return faults.find((fault) => !known.has(fault));
+}
+
+function faultsOf(record: IngestRecord): string[] {
+  const issues = ingestRecordSchema.safeParse(record).error?.issues ?? [];
+  const faults = issues.map(({ path, message }) => `it leaves ${path.join('.') || 'the record'} wrong: ${message}`);
   const bytes = JSON.stringify(record).length;
-  return bytes > limits.recordBytes ? `it makes the record larger than ${limits.recordBytes} bytes` : undefined;
+  if (bytes > limits.recordBytes) faults.push(`it makes the record larger than ${limits.recordBytes} bytes`);
+  return faults;
 }
 
 function detailOf(error: unknown): string {

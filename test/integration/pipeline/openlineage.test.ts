@@ -13,6 +13,7 @@ import { lineageNodes } from '#platform/mongo/lineage-nodes.ts';
 import { lineageRuns } from '#platform/mongo/lineage-runs.ts';
 import { openLineageState } from '#platform/mongo/openlineage-state.ts';
 import { rawRecords } from '#platform/mongo/raw-records.ts';
+import { ruleCompiler } from '#platform/rule-compiler.ts';
 import { batchOf, freshTenant } from '#test/support/pipeline.ts';
 
 let mongo: Mongo;
@@ -220,6 +221,101 @@ describe('a batch of OpenLineage events', () => {
     expect(reports[0]?.key).toBe(reports[1]?.key);
   });
 
+  it('goes on with the others when one entity is larger than can be stored', async () => {
+    const tenantId = freshTenant();
+    // Wide characters: in bytes far more than the text has characters.
+    const facets = (from: number) =>
+      Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`f${from + index}`, { wide: '表'.repeat(60_000) }]));
+    const wide = (from: number) => event({ outputs: [{ namespace: space, name: 'wide', facets: facets(from) }] });
+    const long = Array.from({ length: 8_000 }, (_, index) => ({ name: `${index}${'名'.repeat(50)}` }));
+    const nested = [{ name: '名'.repeat(900), fields: long }];
+    const odd = {
+      columnLineage: {
+        fields: {
+          a: { inputFields: [{ namespace: space, name: 'in', field: 'a', transformations: [{ 'a\u0000b': 1 }] }] },
+        },
+        dataset: [{ namespace: space, 'x\u0000': 1 }],
+      },
+    };
+    const { steps } = worker();
+    await apply(steps, tenantId, '1', [wide(0), wide(20)]);
+    await apply(steps, tenantId, '2', [wide(40), wide(60), wide(80)]);
+    await apply(steps, tenantId, '3', [
+      event({ outputs: [{ namespace: space, name: 'nested', facets: { schema: { fields: nested } } }] }),
+      event({ outputs: [{ namespace: space, name: 'odd', facets: odd }] }),
+      event(),
+    ]);
+    const found = await entities(mongo.db).get(tenantId, metadataId(tenantId, 'dataset', `${space}|wide`));
+    const kept = found?.attributes['facets'] as Record<string, Record<string, unknown>>;
+    expect(kept['f99']?.['_omitted']).toMatch('has 180011 bytes');
+    const odds = await entities(mongo.db).get(tenantId, metadataId(tenantId, 'dataset', `${space}|odd`));
+    expect(odds?.attributes['indirect_lineage']).toMatchObject([{ _omitted: expect.stringContaining('NUL') }]);
+    expect((await stateOf(tenantId, 'dataset', 'nested'))?.columns?.length).toBeLessThan(1_000);
+  });
+
+  it('states again what a rule has refused, once the rule lets it pass', async () => {
+    const tenantId = freshTenant();
+    const rules = [{ name: 'no dataset', kind: 'drop' as const, entity_types: ['dataset', 'column'] }];
+    const drop = ruleCompiler(Buffer.alloc(32, 1))(tenantId, 1, { rules, tests: [] });
+    const refusing = worker(() => ({ rules: async () => drop }));
+    const counts = await apply(refusing.steps, tenantId, '1', [event()]);
+    expect(counts).toMatchObject({ read: 1, created: 1, unchanged: 0 });
+    const again = await apply(worker().steps, tenantId, '2', [event()]);
+    expect(again).toMatchObject({ created: 4 });
+    const known = await apply(worker().steps, tenantId, '3', [event(), event()]);
+    expect(known).toMatchObject({ created: 0, updated: 0, unchanged: 2 });
+  });
+
+  it('is not certain when another batch has settled between its look and its claim', async () => {
+    const tenantId = freshTenant();
+    const said = (value: number) =>
+      event({ outputs: [{ namespace: space, name: 'out', facets: { mine: { said: value } } }] });
+    await apply(worker().steps, tenantId, '0', [said(1)]);
+    const late = worker((deps) => ({
+      openLineage: {
+        ...deps.openLineage,
+        load: async (tenant: string, ids: string[]) => {
+          const loaded = await deps.openLineage.load(tenant, ids);
+          await apply(worker().steps, tenantId, '2', [said(2)]);
+          return loaded;
+        },
+      },
+    }));
+    // It says what was known when it looked, and something new beside it.
+    await apply(late.steps, tenantId, '1', [
+      event({ outputs: [{ namespace: space, name: 'out', facets: { mine: { said: 1 }, other: { x: 1 } } }] }),
+    ]);
+    await apply(worker().steps, tenantId, '3', [said(1)]);
+    const found = await entities(mongo.db).get(tenantId, metadataId(tenantId, 'dataset', `${space}|out`));
+    expect(found?.attributes['facets']).toEqual({ mine: { said: 1 }, other: { x: 1 } });
+  });
+
+  it('remembers which assertions fail when batches contend for their dataset', async () => {
+    const tenantId = freshTenant();
+    const result = (assertion: string, success: boolean) =>
+      event({
+        inputs: [
+          {
+            namespace: space,
+            name: 'in',
+            inputFacets: { dataQualityAssertions: { assertions: [{ assertion, success }] } },
+          },
+        ],
+      });
+    const [one, other] = [worker(), worker()];
+    const first = await land(tenantId, '1', [result('a', false)]);
+    const second = await land(tenantId, '2', [result('b', false)]);
+    await one.steps.transformRecords(first);
+    await other.steps.transformRecords(second);
+    await one.steps.storeEntities(first);
+    await other.steps.storeEntities(second);
+    expect((await stateOf(tenantId, 'dataset', 'in'))?.failing).toHaveLength(2);
+    const { steps, reports } = worker();
+    await apply(steps, tenantId, '3', [result('a', true), result('b', true)]);
+    expect(reports.map(({ status }) => status)).toEqual(['resolved', 'resolved']);
+    expect((await stateOf(tenantId, 'dataset', 'in'))?.failing).toEqual([]);
+  });
+
   it('makes dead letters of what is no event, and takes the others', async () => {
     const tenantId = freshTenant();
     const long = 'n'.repeat(1_000);
@@ -266,4 +362,16 @@ it('never shows an older version of a node in place of a newer', async () => {
   for (const version of [2, 1, 3, 2]) await nodes.put(tenantId, [node(version)]);
   expect((await nodes.byIds(tenantId, [`${tenantId}-n`]))[0]?.data).toBe('{"version":3}');
   expect(await nodes.byIds(freshTenant(), [`${tenantId}-n`])).toEqual([]);
+});
+
+it('follows the latest run of a job when its beginning becomes known last', async () => {
+  const tenantId = freshTenant();
+  const { steps } = worker();
+  const runId = randomUUID();
+  const at = (eventType: string, second: number) =>
+    event({ eventType, run: { runId }, eventTime: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString() });
+  await apply(steps, tenantId, '1', [at('RUNNING', 5)]);
+  await apply(steps, tenantId, '2', [at('START', 1), at('COMPLETE', 9)]);
+  const [job] = await lineageNodes(mongo.db).byIds(tenantId, [metadataId(tenantId, 'job', `${space}|job`)]);
+  expect(job?.latest_run).toMatchObject({ state: 'COMPLETED', duration_ms: 8_000 });
 });

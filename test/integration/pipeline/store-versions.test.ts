@@ -177,11 +177,34 @@ describe('storeVersions on MongoDB', () => {
     await storeVersions(stores(), batchOf(tenantId, 'b1'), await landed(tenantId, 'b1', [table('a', 'one')]));
     const records = await landed(tenantId, 'b2', [{ ...table('a', 'two'), expected_version: 7 }]);
     const outcome = await storeVersions(stores(), batchOf(tenantId, 'b2'), records);
-    expect(outcome).toEqual({ versions: [], letters: 1 });
+    expect(outcome).toMatchObject({ versions: [], refused: [{ expectedVersion: 7 }] });
     const letters = await deadLetters(mongo.db).ofBatch(tenantId, batchOf(tenantId, 'b2').batchId);
     expect(letters.map((letter) => [letter.reason, letter.detail])).toEqual([
       ['version-mismatch', 'If-Match asked for version 7, but the entity is at version 1'],
     ]);
+  });
+
+  it('refuses a merge that would make its entity too large to be stored, and takes the others', async () => {
+    const tenantId = freshTenant();
+    const part = (index: number): IngestRecord => ({
+      op: 'merge',
+      entity_type: 'table',
+      qualified_name: 'grows',
+      attributes: { [`part${index}`]: '表'.repeat(160_000) },
+    });
+    const records = await landed(tenantId, 'b1', [
+      ...Array.from({ length: 18 }, (_, at) => part(at)),
+      table('a', 'one'),
+    ]);
+    const crash = {
+      ...stores(),
+      entities: { ...stores().entities, putCurrent: () => Promise.reject(new Error('crash')) },
+    };
+    await expect(storeVersions(crash, batchOf(tenantId, 'b1'), records)).rejects.toThrow('crash');
+    const { versions } = await storeVersions(stores(), batchOf(tenantId, 'b1'), records);
+    expect(versions).toHaveLength(18);
+    const letters = await deadLetters(mongo.db).ofBatch(tenantId, batchOf(tenantId, 'b1').batchId);
+    expect(letters).toMatchObject([{ reason: 'invalid-record', detail: expect.stringContaining('may take 8388608') }]);
   });
 
   it('keeps odd keys faithfully', async () => {
