@@ -75,6 +75,8 @@ export const limits = {
   /** Schedules of one tenant, and the shortest time between two runs of one, in milliseconds. */
   schedulesPerTenant: 200,
   scheduleLeastMs: 10_000,
+  /** Runs of one schedule that may wait at once; a time beyond that is skipped. */
+  waitingPerSchedule: 100,
   noteLength: 1_000,
   /** Times of a schedule that one backfill makes up for. */
   timesPerBackfill: 500,

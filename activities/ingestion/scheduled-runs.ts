@@ -2,6 +2,7 @@ import { LilyError } from '#domain/errors.ts';
 import { runWorkflowId, isFinal, type RunTrigger } from '#domain/ingestion/run.ts';
 import { savedSourceContext } from '#domain/ingestion/saved-source.ts';
 import { durationMs, occasionOf, scheduleActor, type ScheduledRun, type Turn } from '#domain/ingestion/schedule.ts';
+import { limits } from '#domain/limits.ts';
 import { newRecordId } from '#platform/digest.ts';
 import type { RunDoc, Runs } from '#platform/mongo/runs.ts';
 import type { Schedules } from '#platform/mongo/schedules.ts';
@@ -10,7 +11,10 @@ import type { SecretBox } from '#platform/secret-box.ts';
 import { asFailure } from './failures.ts';
 
 export interface ScheduledRunDeps {
-  runs: Pick<Runs, 'announce' | 'get' | 'claimWaiting' | 'waitingBefore' | 'keepWaiting' | 'endWaiting' | 'abandon'>;
+  runs: Pick<
+    Runs,
+    'announce' | 'get' | 'claimWaiting' | 'waitingBefore' | 'waitingOf' | 'keepWaiting' | 'endWaiting' | 'abandon'
+  >;
   schedules: Pick<Schedules, 'get'>;
   sources: Pick<Sources, 'get'>;
   secretBox: SecretBox;
@@ -72,6 +76,18 @@ export function scheduledRunActivities(deps: ScheduledRunDeps) {
     return { outcome: 'held', holderRunId: claim.holder._id, holderWorkflowId: claim.holder.workflow_id };
   };
 
+  /** Ends a run that has just been announced when too many of its schedule wait already; the reason, if so. */
+  const skippedAsTooMany = async ({ _id, tenant_id, state, reason }: RunDoc, schedule: string) => {
+    if (isFinal(state)) return reason ?? 'It has ended.';
+    const most = limits.waitingPerSchedule;
+    // The run itself is counted.
+    const waiting = await runs.waitingOf(tenant_id, schedule, new Date(Date.now() - waitingSilenceMs));
+    if (waiting <= most) return undefined;
+    const tooMany = `${most} runs of the schedule were waiting already, as many as may.`;
+    await runs.endWaiting(tenant_id, _id, 'skipped', tooMany);
+    return tooMany;
+  };
+
   return {
     /** Makes the run of one time of a schedule, with a sealed copy of the source's options as they are now. */
     async announceRun(occasion: Occasion): Promise<Announcement> {
@@ -87,6 +103,7 @@ export function scheduledRunActivities(deps: ScheduledRunDeps) {
         const options = deps.secretBox.open(saved.sealed_source, savedSourceContext(tenantId, saved._id));
         const runId = occasion.runId ?? newRecordId();
         const scheduledFor = new Date(occasion.scheduledFor);
+        const jitterMs = trigger === 'schedule' && jitter !== undefined ? durationMs(jitter) : 0;
         const run = await runs.announce({
           _id: runId,
           tenant_id: tenantId,
@@ -100,9 +117,12 @@ export function scheduledRunActivities(deps: ScheduledRunDeps) {
           schedule_id: scheduleId,
           scheduled_for: scheduledFor,
           occasion: occasionOf(scheduleId, scheduledFor),
+          ...(jitterMs === 0 ? {} : { not_before: new Date(Date.now() + jitterMs) }),
         });
         // One that is there already was made by an earlier attempt at this step, unless another workflow made it.
         if (run.workflow_id !== workflowId) return { nothing: `This time has had its run: ${run._id}.` };
+        const tooMany = await skippedAsTooMany(run, scheduleId);
+        if (tooMany !== undefined) return { nothing: tooMany };
         const ref = {
           tenantId,
           runId: run._id,
@@ -110,7 +130,6 @@ export function scheduledRunActivities(deps: ScheduledRunDeps) {
           sourceType: run.source.type,
           actor: run.actor,
         };
-        const jitterMs = trigger === 'schedule' && jitter !== undefined ? durationMs(jitter) : 0;
         return { run: { ref, overlap: trigger === 'backfill' ? 'buffer_all' : overlap, jitterMs } };
       });
     },

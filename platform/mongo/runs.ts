@@ -45,6 +45,8 @@ export interface RunDoc extends RunProgress {
   scheduled_for?: Date;
   /** `{schedule}@{nominal time}`: no two runs have the same one, so each time of a schedule is run at most once. */
   occasion?: string;
+  /** Its schedule's jitter has passed by then at the latest: until it asks for its turn, or until then, it holds up nobody. */
+  not_before?: Date;
   rerun_of?: string;
   started_at: Date;
   updated_at: Date;
@@ -60,7 +62,7 @@ export interface RunDoc extends RunProgress {
   seat?: number;
 }
 
-type Origin = 'saved_source_id' | 'trigger' | 'schedule_id' | 'scheduled_for' | 'occasion' | 'rerun_of';
+type Origin = 'saved_source_id' | 'trigger' | 'schedule_id' | 'scheduled_for' | 'occasion' | 'not_before' | 'rerun_of';
 
 export type NewRun = Pick<
   RunDoc,
@@ -157,9 +159,10 @@ export function runs(db: Db) {
         return fresh;
       } catch (error) {
         if (!(error instanceof MongoServerError) || error.code !== duplicateKey) throw error;
-        const sameOccasion = run.occasion === undefined ? { _id: run._id } : { occasion: run.occasion };
-        const earlier = await of(run.tenant_id).findOne(sameOccasion);
-        return earlier ?? this.announce(run);
+        const sameOccasion =
+          run.occasion === undefined ? null : await of(run.tenant_id).findOne({ occasion: run.occasion });
+        // One that has been ended as it waited has no occasion any more.
+        return sameOccasion ?? (await of(run.tenant_id).findOne({ _id: run._id })) ?? this.announce(run);
       }
     },
 
@@ -185,15 +188,31 @@ export function runs(db: Db) {
       });
     },
 
-    /** Notes that the run still waits, and for what. */
+    /** Notes that the run still waits, and for what: for others, not for its jitter any more. */
     async keepWaiting(tenantId: string, runId: string, activity: string): Promise<void> {
-      await of(tenantId).updateOne({ _id: runId, state: 'waiting' }, { $set: { activity, updated_at: new Date() } });
+      const change = { $set: { activity, updated_at: new Date() }, $unset: { not_before: '' as const } };
+      await of(tenantId).updateOne({ _id: runId, state: 'waiting' }, change);
     },
 
-    /** Another run that waits for the same source and came first, if there is one that was heard of lately. */
+    /** How many runs of a schedule wait, for their jitter or for others; those that nobody has heard of lately are dead. */
+    async waitingOf(tenantId: string, scheduleId: string, heardOfSince: Date): Promise<number> {
+      const alive = { $or: [{ updated_at: { $gte: heardOfSince } }, { not_before: { $gte: heardOfSince } }] };
+      return of(tenantId).count({ schedule_id: scheduleId, state: 'waiting', ...alive });
+    },
+
+    /**
+     * Another run that waits for the same source and came first, if there is one that was heard of lately. One that its
+     * schedule has put off does not wait for the source yet.
+     */
     async waitingBefore(run: RunDoc, heardOfSince: Date): Promise<RunDoc | undefined> {
       const { _id, tenant_id, source_id } = run;
-      const filter = { source_id, state: 'waiting' as const, _id: { $lt: _id }, updated_at: { $gte: heardOfSince } };
+      const filter: Filter<RunDoc> = {
+        source_id,
+        state: 'waiting',
+        _id: { $lt: _id },
+        updated_at: { $gte: heardOfSince },
+        $or: [{ not_before: { $exists: false } }, { not_before: { $lte: new Date() } }],
+      };
       return (await of(tenant_id).findOne(filter)) ?? undefined;
     },
 

@@ -136,4 +136,26 @@ describe('a run that waits', () => {
     await store.report(tenant, first._id, ending('completed', 1));
     expect(await store.claimWaiting(second, 'w2', 5)).toBeUndefined();
   });
+
+  it('holds up nobody while it is put off, and everybody after it from its first look on', async () => {
+    const tenant = randomUUID();
+    const not_before = new Date(Date.now() + 600_000);
+    const putOff = await store.announce(newRun(tenant, 'shared', { not_before, schedule_id: 'p1' }));
+    const second = await store.announce(newRun(tenant, 'shared', { schedule_id: 'p1' }));
+    const lately = new Date(Date.now() - 60_000);
+    expect(await store.waitingBefore(second, lately)).toBeUndefined();
+    expect(await store.waitingOf(tenant, 'p1', lately)).toBe(2);
+    // Long after anybody has heard of it, it is still one that waits.
+    expect(await store.waitingOf(tenant, 'p1', new Date(Date.now() + 60_000))).toBe(1);
+    await store.keepWaiting(tenant, putOff._id, 'Waiting for the source');
+    expect((await store.waitingBefore(second, lately))?._id).toBe(putOff._id);
+  });
+
+  it('is found again by its id when it was ended as it waited', async () => {
+    const tenant = randomUUID();
+    const run = newRun(tenant, 'asked for', { occasion: `${randomUUID()}@2026-01-31T02:30:00.000Z` });
+    await store.announce(run);
+    await store.endWaiting(tenant, run._id, 'skipped', 'too many wait');
+    expect(await store.announce(run)).toMatchObject({ _id: run._id, state: 'skipped' });
+  });
 });
