@@ -7,6 +7,7 @@ import {
   isCancellation,
   log,
   ParentClosePolicy,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -35,6 +36,9 @@ const steps = proxyActivities<ScheduledRunActivities>({
   startToCloseTimeout: '15 seconds',
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 });
+
+/** Executions that began before this asked a run once only. */
+const askAgain = 'ask a run again that could not be cancelled';
 
 const firstLookMs = 500;
 const longestLookMs = 10_000;
@@ -135,8 +139,9 @@ class Fired {
       const reaction = onOverlap(scheduled.overlap, turn);
       if (reaction === 'skip') return this.#end(scheduled, 'skipped', skipReason(turn));
       if (reaction === 'cancel_other' && turn.outcome === 'held' && !cancelled.has(turn.holderRunId)) {
-        cancelled.add(turn.holderRunId);
-        await cancelRun(turn.holderWorkflowId);
+        // One that has just got the source may not have begun, and must be asked again.
+        const asked = await cancelRun(turn.holderWorkflowId);
+        if (asked || !patched(askAgain)) cancelled.add(turn.holderRunId);
       }
       setCurrentDetails(`Waiting for its turn (${turn.outcome})`);
       await condition(() => this.#cancelWanted, lookMs);
@@ -183,11 +188,13 @@ function skipReason(turn: Turn): string {
   return 'Its turn did not come.';
 }
 
-/** Asks a run to end. One that has just ended cannot be asked, and need not be. */
-async function cancelRun(workflowId: string): Promise<void> {
+/** Asks a run to end; false when it cannot be asked, because it has just ended or has not begun. */
+async function cancelRun(workflowId: string): Promise<boolean> {
   try {
     await getExternalWorkflowHandle(workflowId).cancel();
+    return true;
   } catch (error) {
     log.info('the run could not be cancelled', { workflowId, error: String(error) });
+    return false;
   }
 }
