@@ -74,8 +74,9 @@ export class RunService {
     };
     const run = await this.#claimed(() => this.#deps.runs.claim(wanted, this.#deps.runsPerTenant));
     if (!isFinal(run.state)) {
-      const request = { tenantId, runId, sourceId, sourceType: source.type, actor: run.actor };
-      await this.#deps.control.start(request, run.workflow_id, sourceId);
+      // A repetition may bring its file as another upload, which would name the source anew.
+      const request = { tenantId, runId, sourceId: run.source_id, sourceType: source.type, actor: run.actor };
+      await this.#deps.control.start(request, run.workflow_id, run.source_id);
     }
     return run;
   }
@@ -214,7 +215,8 @@ export class RunService {
   }
 }
 
-function nothingThere(error: unknown): undefined {
+/** For a look at what may be missing. */
+export function nothingThere(error: unknown): undefined {
   if (error instanceof LilyError && error.code === 'not-found') return undefined;
   throw error;
 }

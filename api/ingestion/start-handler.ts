@@ -4,7 +4,7 @@ import type { Principal } from '#domain/access/principal.ts';
 import type { SourceOptions } from '#domain/ingestion/source.ts';
 import type { RunDoc } from '#platform/mongo/runs.ts';
 import { sendAnswer, type Answer } from '../http/answer.ts';
-import { idempotently } from '../http/idempotent.ts';
+import { idempotently, type RecordIds } from '../http/idempotent.ts';
 import { InvalidInput, invalidInput } from '../http/invalid-input.ts';
 import { principalOf } from '../http/locals.ts';
 import { isMultipart } from '../http/multipart.ts';
@@ -14,7 +14,7 @@ import { noQuery } from '../http/query.ts';
 import type { DryRunService } from './dry-run-service.ts';
 import { dryRunView } from './dry-run-views.ts';
 import { readFileStart } from './file-start.ts';
-import type { RunService } from './run-service.ts';
+import { nothingThere, type RunService } from './run-service.ts';
 import { startRunSchema } from './schemas.ts';
 import { storedOnce, type UploadDeps } from './uploads.ts';
 import { runView } from './views.ts';
@@ -70,13 +70,24 @@ export function startHandler(deps: StartDeps): RequestHandler {
       return;
     }
     const { body, ...upload } = await readFileStart(deps, request, principal);
-    const answer = await storedOnce(deps, request, principal, upload, (ids) => begin(principal, body, ids(0), wait));
+    const run = (ids: RecordIds) => begin(principal, body, ids(0), wait);
+    const isHeld = (ids: RecordIds) => isReadBy(deps, principal.tenantId, ids(0), upload.object.objectId);
+    const answer = await storedOnce(deps, request, principal, upload, run, isHeld);
     sendAnswer(response, answer);
   };
 }
 
 export function startedRun(run: RunDoc): Answer {
   return { status: 202, headers: { Location: `/v1/ingestions/${run._id}` }, body: runView(run) };
+}
+
+/** Whether the run or dry run of this id is there, and reads this upload. */
+async function isReadBy(deps: StartDeps, tenantId: string, id: string, objectId: string): Promise<boolean> {
+  const [run, report] = await Promise.all([
+    deps.runs.get(tenantId, id).catch(nothingThere),
+    deps.dryRuns.report(tenantId, id).catch(nothingThere),
+  ]);
+  return [run?.source, report?.dryRun.source].some((source) => source?.['object'] === objectId);
 }
 
 function parsed(body: unknown): StartRun {

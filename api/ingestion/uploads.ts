@@ -50,6 +50,8 @@ export function uploadView(object: StoredObject): z.infer<typeof uploadViewSchem
 
 /** Contents that later requests refer to. */
 export function uploadHandlers(deps: UploadDeps) {
+  const isKept = (): Promise<boolean> => Promise.resolve(true);
+
   const store: RequestHandler = async (request, response) => {
     const principal = principalOf(response);
     const { name } = parseQuery(request, uploadQuery);
@@ -60,11 +62,12 @@ export function uploadHandlers(deps: UploadDeps) {
           name: lastStep(name),
           contentType: request.get('Content-Type') ?? 'application/octet-stream',
         });
-    const answer = await storedOnce(deps, request, principal, { object, about: null }, async () => ({
+    const made = async (): Promise<Answer> => ({
       status: 201,
       headers: { Location: `/v1/uploads/${object.objectId}` },
       body: uploadView(object),
-    }));
+    });
+    const answer = await storedOnce(deps, request, principal, { object, about: null }, made, isKept);
     sendAnswer(response, answer);
   };
 
@@ -112,6 +115,8 @@ export async function readUpload(
 /**
  * Runs a write that has stored a content, once for its `Idempotency-Key`: the content's digest stands for it in the
  * comparison of requests. A content that came for nothing, because the write failed or was done before, is taken away.
+ * @param isHeld whether something refers to the content after `run`, be it that it failed: a start that cannot reach Temporal
+ * leaves a run that a repetition takes up, with the content that came first
  */
 export async function storedOnce(
   deps: UploadDeps,
@@ -119,17 +124,19 @@ export async function storedOnce(
   principal: Principal,
   { object, about }: { object: StoredObject; about: unknown },
   run: (recordIds: RecordIds) => Promise<Answer>,
+  isHeld: (recordIds: RecordIds) => Promise<boolean>,
 ): Promise<Answer> {
-  let used = false;
+  let ran: RecordIds | undefined;
   try {
     request.body = { sha256: object.sha256, name: object.name, about };
     return await idempotently(deps.idempotency, request, principal, async (recordIds) => {
-      const answer = await run(recordIds);
-      used = true;
-      return answer;
+      ran = recordIds;
+      return run(recordIds);
     });
   } finally {
-    if (!used) await deps.objects.remove(principal.tenantId, object.objectId).catch(() => undefined);
+    // Where nobody can tell, it is kept.
+    const held = ran !== undefined && (await isHeld(ran).catch(() => true));
+    if (!held) await deps.objects.remove(principal.tenantId, object.objectId).catch(() => undefined);
   }
 }
 

@@ -469,3 +469,22 @@ describe('a hostile or broken file is refused before anything of it is read as a
     expect((await readFile({ format: 'xlsx', content })).records).toHaveLength(1);
   });
 });
+
+test.each(['ndjson', 'json', 'json.gz'])(
+  'a row of %s that is nested too deeply is rejected, and no other',
+  async (form) => {
+    const deep = `{"entity_type":"table","qualified_name":"w.deep","name":"${'['.repeat(100)}","x":${'['.repeat(10_000)}${']'.repeat(10_000)}}`;
+    const rows = [JSON.stringify(list[0]), deep, JSON.stringify(list[1])];
+    const content = form === 'ndjson' ? rows.join('\n') : `[${rows.join(',')}]`;
+    const packed = form === 'json.gz' ? gzipSync(content) : content;
+    const { records, rejects } = await readFile({ format: form === 'ndjson' ? form : 'json', content: packed });
+    expect(records).toEqual(two);
+    expect(rejects).toEqual([{ detail: 'row 2: is nested deeper than 64 levels', body: deep }]);
+  },
+);
+
+test('brackets in a text are no levels', async () => {
+  const name = `${'[{'.repeat(100)}\\" \\`;
+  const content = JSON.stringify({ entity_type: 'table', qualified_name: 'w.t', name });
+  expect((await readFile({ format: 'ndjson', content })).records).toMatchObject([{ attributes: { name } }]);
+});

@@ -2,6 +2,7 @@ import { applyMapping, columnsOf, defaultMapping, type Mapping } from '#domain/i
 import type { FileSource } from '#domain/ingestion/sources/file.ts';
 import { limits } from '#domain/limits.ts';
 import type { Source, SourceContext, SourcePage, SourceRecord, SourceReject } from '../../source.ts';
+import { PermanentSourceError } from '../../permanent-source-error.ts';
 import { csvRecords, type CsvRecord } from './csv-scanner.ts';
 import { csvForm, FileContent, type ReadableContent } from './file-content.ts';
 import { headerOf, type Header } from './header.ts';
@@ -11,6 +12,9 @@ import { stagedRows } from './staging.ts';
 
 /** Blank lines that may stand before a header, in bytes. */
 const headerSlack = 64 * 1024;
+
+/** Of a digest in a cursor, in hex. */
+const digestLength = 16;
 
 interface Place {
   /** Bytes from the beginning. */
@@ -26,7 +30,7 @@ interface PlacedRow {
 }
 
 /**
- * A file as a source. Its cursor is the byte and the number of the next row, so that a page is read from where it begins,
+ * A file as a source. Its cursor is the byte and the number of the next row (and which file it was fetched as), so that a page is read from where it begins,
  * however large the file is.
  */
 export class FileReader implements Source {
@@ -50,7 +54,7 @@ export class FileReader implements Source {
   }
 
   async readPage(cursor: string | undefined, pageSize: number): Promise<SourcePage> {
-    const content = await this.#content.readable();
+    const { content, digest } = await this.#contentOf(cursor);
     const from = placeOf(cursor);
     const records: SourceRecord[] = [];
     const places: string[] = [];
@@ -82,7 +86,7 @@ export class FileReader implements Source {
       ...(rejects.length > 0 && { rejects }),
       ...this.#incompleteness(rejects, cursor === undefined && records.length + rejects.length === 0),
       progress: { done: more ? end : total, total },
-      ...(more && { nextCursor: `${end}:${row}` }),
+      ...(more && { nextCursor: [end, row, ...digest].join(':') }),
     };
   }
 
@@ -93,6 +97,20 @@ export class FileReader implements Source {
 
   async close(): Promise<void> {
     // Nothing stays open from one page to the next.
+  }
+
+  /**
+   * A file that was fetched is kept for some days. A run that goes on later fetches it again, and a place in the one says
+   * nothing of a place in another: so cursors of it carry the beginning of its digest.
+   */
+  async #contentOf(cursor: string | undefined): Promise<{ content: ReadableContent; digest: string[] }> {
+    const digest = this.#options.url === undefined ? [] : [(await this.fingerprint()).slice(0, digestLength)];
+    const [, , before] = cursor?.split(':') ?? [];
+    if (before !== undefined && before !== digest[0]) {
+      const reason = 'What this run has read is no longer kept, and the address gives another file now.';
+      throw new PermanentSourceError('source-refused', `${reason} Start a new run.`);
+    }
+    return { content: await this.#content.readable(), digest };
   }
 
   /** What seems to be gone from a snapshot may be what a rejected row is about; and a snapshot of nothing is a mistake. */

@@ -6,6 +6,10 @@ export type FileRow = { number: number; row: Row } | { number: number; fault: st
 
 /** Reads a row from its JSON text. */
 export function rowOfJson(number: number, text: string): FileRow {
+  // Beyond some thousand levels it could be parsed, and never be written again.
+  if (isDeeper(text, limits.fileDepth)) {
+    return { number, fault: `is nested deeper than ${limits.fileDepth} levels`, body: shortened(text) };
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -17,6 +21,25 @@ export function rowOfJson(number: number, text: string): FileRow {
     return { number, fault: 'is no object', body: shortened(text) };
   }
   return { number, row: value as Row };
+}
+
+/** Whether a JSON text has more levels than that of objects and lists, by its brackets alone. */
+function isDeeper(text: string, levels: number): boolean {
+  if (text.length <= levels) return false;
+  let [depth, inText] = [0, false];
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at];
+    if (inText) {
+      if (sign === '\\') at += 1;
+      else if (sign === '"') inText = false;
+    } else if (sign === '"') inText = true;
+    else if (sign === ']' || sign === '}') depth -= 1;
+    else if (sign === '[' || sign === '{') {
+      depth += 1;
+      if (depth > levels) return true;
+    }
+  }
+  return false;
 }
 
 /** A row without a prototype: a column may have any name. */
