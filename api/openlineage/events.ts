@@ -9,6 +9,7 @@ import { bytesOf, jsonBytes } from '../http/json-body.ts';
 import { readJsonText } from '../http/json-text.ts';
 import { principalOf, traceOf } from '../http/locals.ts';
 import { problemOf, problemType } from '../http/problem.ts';
+import { eventTexts } from './event-texts.ts';
 import { eventSubmission } from './submission.ts';
 
 const door = { door: 'openlineage', format: 'openlineage' } as const;
@@ -34,8 +35,9 @@ export function eventHandlers(intake: Intake) {
 
   const batch: RequestHandler = async (request, response) => {
     const principal = principalOf(response);
-    const events = eventsOf(readJsonText(bytesOf(request)).value);
-    const { submissions, failed } = prepareAll(principal, events);
+    const { text, value } = readJsonText(bytesOf(request));
+    const events = eventsOf(value);
+    const { submissions, failed } = prepareAll(principal, events, eventTexts(text));
     if (submissions.length > 0) await intake.submit(principal, submissions, door);
     answerBatch(response, events.length, failed);
   };
@@ -56,12 +58,12 @@ function eventsOf(body: unknown): unknown[] {
 }
 
 /** Prepares each event by itself: one that is wrong does not stop the others. */
-function prepareAll(principal: Principal, events: readonly unknown[]) {
+function prepareAll(principal: Principal, events: readonly unknown[], texts: readonly string[]) {
   const submissions: Submission[] = [];
   const failed: FailedEvent[] = [];
   events.forEach((event, index) => {
     try {
-      submissions.push(eventSubmission(principal, JSON.stringify(event), event));
+      submissions.push(eventSubmission(principal, texts[index] ?? JSON.stringify(event), event));
     } catch (error) {
       if (!(error instanceof LilyError)) throw error;
       failed.push({ index, reason: error.message, retriable: false });

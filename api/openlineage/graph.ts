@@ -2,7 +2,7 @@ import { LilyError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 import { lineageQualifiedName, lineageTypes, nodeIdOf, parseNodeId } from '#domain/openlineage/names.ts';
 import { metadataId } from '#platform/digest.ts';
-import type { LineageNodeDoc, LineageNodes } from '#platform/mongo/lineage-nodes.ts';
+import type { LineageNodeDoc, LineageNodes, NodeBudget } from '#platform/mongo/lineage-nodes.ts';
 import { InvalidInput } from '../http/invalid-input.ts';
 import { latestRunView } from './views.ts';
 
@@ -19,6 +19,8 @@ interface Found {
 /**
  * The lineage graph around a node, as JSON text in the form of Marquez: the jobs that are at most `depth` steps away, from job
  * to job by a dataset that both read or write, and all of their datasets. For a dataset the steps count from its own jobs.
+ * It holds as much as one answer may, and says whether there was more.
+ * @param signal aborted once nobody waits for the answer
  * @throws LilyError `not-found` when there is no such dataset or job
  */
 export async function lineageGraph(
@@ -26,10 +28,12 @@ export async function lineageGraph(
   tenantId: string,
   nodeId: string,
   depth: number,
+  signal: AbortSignal,
 ): Promise<{ json: string; truncated: boolean }> {
   const start = await findNode(nodes, tenantId, nodeId);
-  const found = await walk(nodes, tenantId, start, depth);
-  return { json: graphJson(found), truncated: found.truncated };
+  const found = await walk(nodes, tenantId, start, depth, signal);
+  const { json, complete } = graphJson(found);
+  return { json, truncated: found.truncated || !complete };
 }
 
 /** The node that an id names. Namespaces hold colons, so each way to read it is looked for. */
@@ -50,7 +54,19 @@ export async function findNode(
   return node;
 }
 
-async function walk(nodes: NodeReader, tenantId: string, start: LineageNodeDoc, depth: number): Promise<Found> {
+async function walk(
+  nodes: NodeReader,
+  tenantId: string,
+  start: LineageNodeDoc,
+  depth: number,
+  signal: AbortSignal,
+): Promise<Found> {
+  const budget: NodeBudget = {
+    nodes: limits.lineageGraphNodes,
+    chars: limits.lineageGraphBytes,
+    exhausted: false,
+    signal,
+  };
   const jobs = new Map<string, LineageNodeDoc>();
   const datasetIds = new Set<string>(start.kind === 'dataset' ? [start._id] : []);
   let truncated = false;
@@ -74,13 +90,22 @@ async function walk(nodes: NodeReader, tenantId: string, start: LineageNodeDoc, 
     return added;
   };
 
-  let frontier = take(start.kind === 'job' ? [start] : await nodes.jobsOf(tenantId, [start._id]));
+  let frontier = take(start.kind === 'job' ? [start] : await nodes.jobsOf(tenantId, [start._id], jobs, budget));
   // The jobs of the dataset itself have been taken: what they share with others by it is known.
-  for (let step = 0; step < depth && frontier.length > 0 && !truncated; step++) {
-    frontier = take(await nodes.jobsOf(tenantId, frontier));
+  for (let step = 0; step < depth && frontier.length > 0 && !truncated && !budget.exhausted; step++) {
+    frontier = take(await nodes.jobsOf(tenantId, frontier, jobs, budget));
   }
-  const datasets = await nodes.byIds(tenantId, [...datasetIds]);
-  return { jobs, datasets: new Map(datasets.map((dataset) => [dataset._id, dataset])), truncated };
+  // What the jobs have left is for the datasets; an answer without any of them would be of no use.
+  budget.chars = Math.max(budget.chars, limits.lineageGraphBytes / 4);
+  const cut = truncated || budget.exhausted;
+  budget.nodes = datasetIds.size;
+  budget.exhausted = false;
+  const datasets = await nodes.byIds(tenantId, [...datasetIds], budget);
+  return {
+    jobs,
+    datasets: new Map(datasets.map((dataset) => [dataset._id, dataset])),
+    truncated: cut || budget.exhausted,
+  };
 }
 
 interface Edges {
@@ -89,15 +114,22 @@ interface Edges {
 }
 
 /** Puts the text together from the nodes' own texts: nothing of them is parsed. */
-function graphJson({ jobs, datasets }: Found): string {
+function graphJson({ jobs, datasets }: Found): { json: string; complete: boolean } {
   const idOf = new Map([...datasets.values()].map((node) => [node._id, JSON.stringify(nodeIdOf('dataset', node))]));
   const nameOf = new Map(
     [...datasets.values()].map(({ _id, namespace, name }) => [_id, JSON.stringify({ namespace, name })]),
   );
   const edgesOf = new Map([...datasets.keys()].map((id): [string, Edges] => [id, { in: [], out: [] }]));
   const parts: { id: string; text: string }[] = [];
+  let chars = 0;
+  const add = (id: string, text: string): void => {
+    chars += text.length;
+    if (chars <= limits.lineageGraphBytes) parts.push({ id, text });
+  };
 
   for (const job of jobs.values()) {
+    // Edges repeat the names at both of their ends: they may be far longer than the nodes.
+    if (chars > limits.lineageGraphBytes) break;
     const id = nodeIdOf('job', job);
     const self = JSON.stringify(id);
     const known = (ids: string[] | undefined): string[] => (ids ?? []).filter((one) => idOf.has(one));
@@ -109,18 +141,17 @@ function graphJson({ jobs, datasets }: Found): string {
     const names = (ids: string[]): string => ids.map((one) => nameOf.get(one)).join(',');
     const latestRun = JSON.stringify(job.latest_run === undefined ? null : latestRunView(job.latest_run));
     const data = `${job.data.slice(0, -1)},"inputs":[${names(inputs)}],"outputs":[${names(outputs)}],"latestRun":${latestRun}}`;
-    parts.push({ id, text: nodeJson('JOB', self, data, inEdges, outEdges) });
+    add(id, nodeJson('JOB', self, data, inEdges, outEdges));
   }
   for (const dataset of datasets.values()) {
     const edges = edgesOf.get(dataset._id) ?? { in: [], out: [] };
     const self = idOf.get(dataset._id) ?? '';
-    parts.push({
-      id: nodeIdOf('dataset', dataset),
-      text: nodeJson('DATASET', self, dataset.data, edges.in, edges.out),
-    });
+    if (chars > limits.lineageGraphBytes) break;
+    add(nodeIdOf('dataset', dataset), nodeJson('DATASET', self, dataset.data, edges.in, edges.out));
   }
   parts.sort((a, b) => (a.id < b.id ? -1 : 1));
-  return `{"graph":[${parts.map(({ text }) => text).join(',')}]}`;
+  const json = `{"graph":[${parts.map(({ text }) => text).join(',')}]}`;
+  return { json, complete: chars <= limits.lineageGraphBytes };
 }
 
 function edge(origin: string | undefined, destination: string | undefined): string {

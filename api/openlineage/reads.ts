@@ -15,7 +15,7 @@ import { lineageRunView, marquezRun, nodeData } from './views.ts';
 
 export interface LineageReadDeps {
   nodes: LineageNodes;
-  runs: Pick<LineageRuns, 'get' | 'list'>;
+  runs: Pick<LineageRuns, 'get' | 'list' | 'count'>;
 }
 
 /** A graph of the largest size takes longer than other answers may. */
@@ -26,7 +26,11 @@ export function lineageReads({ nodes, runs }: LineageReadDeps) {
   const graph: RequestHandler = async (request, response) => {
     const { tenantId } = principalOf(response);
     const { nodeId, depth } = parseQuery(request, graphQuery);
-    const found = await inTime('MongoDB', lineageGraph(nodes, tenantId, nodeId, depth), graphTimeoutMs);
+    const over = new AbortController();
+    response.once('close', () => over.abort());
+    const work = lineageGraph(nodes, tenantId, nodeId, depth, over.signal);
+    // Whether it is late or nobody waits any more: the work ends with the request.
+    const found = await inTime('MongoDB', work, graphTimeoutMs).finally(() => over.abort());
     response.statusCode = 200;
     response.setHeader('Content-Type', 'application/json; charset=utf-8');
     if (found.truncated) response.setHeader('Lily-Truncated', 'true');
@@ -81,10 +85,17 @@ export function lineageReads({ nodes, runs }: LineageReadDeps) {
 
   const jobRuns: RequestHandler = async (request, response) => {
     const { tenantId } = principalOf(response);
-    const { limit } = parseQuery(request, pageQuery);
+    const { limit, offset } = parseQuery(request, pageQuery);
     const name = { namespace: pathParameter(request, 'namespace'), name: pathParameter(request, 'job') };
-    const found = await inTime('MongoDB', runs.list(tenantId, { jobId: idOf(tenantId, 'job', name), limit }));
-    sendJson(response, 200, { runs: found.map(marquezRun) });
+    const jobId = idOf(tenantId, 'job', name);
+    const [page, totalCount] = await inTime(
+      'MongoDB',
+      Promise.all([
+        limit === 0 ? [] : runs.list(tenantId, { jobId, skip: offset, limit }),
+        runs.count(tenantId, { jobId }),
+      ]),
+    );
+    sendJson(response, 200, { runs: page.map(marquezRun), totalCount });
   };
 
   const find = async (tenantId: string, runId: string): Promise<LineageRunDoc> => {

@@ -35,6 +35,16 @@ export interface LineageNodeDoc {
 
 export type NewLineageNode = Omit<LineageNodeDoc, 'latest_run'>;
 
+/** What one answer may still take in. Counted down while nodes are read; `exhausted` when there was more. */
+export interface NodeBudget {
+  nodes: number;
+  /** Characters of what the nodes say. */
+  chars: number;
+  exhausted: boolean;
+  /** Aborted once nobody waits for the answer. */
+  signal: AbortSignal;
+}
+
 /** A page of a tenant's nodes, in the order of namespace and name. */
 export interface NodePage {
   kind: LineageKind;
@@ -51,6 +61,22 @@ function collection(db: Db): Collection<LineageNodeDoc> {
 
 /** Ids in one query. */
 const chunk = 5_000;
+
+/** Takes a node off the budget, if it has room. @throws the signal's reason once nobody waits */
+function fits(node: LineageNodeDoc, budget: NodeBudget): boolean {
+  budget.signal.throwIfAborted();
+  const chars = node.data.length + charsPerId * ((node.inputs?.length ?? 0) + (node.outputs?.length ?? 0));
+  if (budget.nodes < 1 || budget.chars < chars) {
+    budget.exhausted = true;
+    return false;
+  }
+  budget.nodes -= 1;
+  budget.chars -= chars;
+  return true;
+}
+
+/** Of the id of a dataset that a job reads or writes. */
+const charsPerId = 36;
 
 export function lineageNodes(db: Db) {
   const of = (tenantId: string) => new TenantCollection(collection(db), tenantId);
@@ -85,25 +111,36 @@ export function lineageNodes(db: Db) {
       if (operations.length > 0) await of(tenantId).bulkWrite(operations, { ordered: false });
     },
 
-    async byIds(tenantId: string, ids: string[]): Promise<LineageNodeDoc[]> {
+    async byIds(tenantId: string, ids: string[], budget?: NodeBudget): Promise<LineageNodeDoc[]> {
       const found: LineageNodeDoc[] = [];
-      for (let start = 0; start < ids.length; start += chunk) {
+      for (let start = 0; start < ids.length && budget?.exhausted !== true; start += chunk) {
         const some = { _id: { $in: ids.slice(start, start + chunk) }, deleted: false };
-        found.push(...(await of(tenantId).find(some).toArray()));
+        for await (const node of of(tenantId).find(some)) {
+          if (budget !== undefined && !fits(node, budget)) break;
+          found.push(node);
+        }
       }
       return found;
     },
 
-    /** The jobs that read or write any of the datasets. */
-    async jobsOf(tenantId: string, datasetIds: string[]): Promise<LineageNodeDoc[]> {
+    /** The jobs that read or write any of the datasets, without those that are known, as far as the budget goes. */
+    async jobsOf(
+      tenantId: string,
+      datasetIds: string[],
+      known: ReadonlyMap<string, LineageNodeDoc>,
+      budget: NodeBudget,
+    ): Promise<LineageNodeDoc[]> {
       const jobs = new Map<string, LineageNodeDoc>();
       for (let start = 0; start < datasetIds.length; start += chunk) {
         const some = { $in: datasetIds.slice(start, start + chunk) };
-        const [readers, writers] = await Promise.all([
-          of(tenantId).find({ inputs: some, deleted: false }).toArray(),
-          of(tenantId).find({ outputs: some, deleted: false }).toArray(),
-        ]);
-        for (const job of [...readers, ...writers]) jobs.set(job._id, job);
+        for (const filter of [{ inputs: some }, { outputs: some }]) {
+          if (budget.exhausted) return [...jobs.values()];
+          for await (const job of of(tenantId).find({ ...filter, deleted: false })) {
+            if (known.has(job._id) || jobs.has(job._id)) continue;
+            if (!fits(job, budget)) break;
+            jobs.set(job._id, job);
+          }
+        }
       }
       return [...jobs.values()];
     },

@@ -26,6 +26,8 @@ export interface RunQuery {
   state?: LineageRunState | undefined;
   /** The last run of the page before. */
   after?: { startedAt: Date; runId: string } | undefined;
+  /** Runs to leave out at the beginning. */
+  skip?: number | undefined;
   limit: number;
 }
 
@@ -122,7 +124,7 @@ export function lineageRuns(db: Db) {
     },
 
     /** The tenant's runs, the latest begun first. */
-    async list(tenantId: string, { jobId, state, after, limit }: RunQuery): Promise<LineageRunDoc[]> {
+    async list(tenantId: string, { jobId, state, after, skip = 0, limit }: RunQuery): Promise<LineageRunDoc[]> {
       const found = await of(tenantId)
         .find({
           ...(jobId !== undefined && { job_id: jobId }),
@@ -135,9 +137,14 @@ export function lineageRuns(db: Db) {
           }),
         })
         .sort({ started_at: -1, _id: -1 })
+        .skip(skip)
         .limit(limit)
         .toArray();
       return found.map(runOf);
+    },
+
+    async count(tenantId: string, { jobId }: { jobId: string }): Promise<number> {
+      return of(tenantId).count({ job_id: jobId });
     },
   };
 }

@@ -375,3 +375,47 @@ it('follows the latest run of a job when its beginning becomes known last', asyn
   const [job] = await lineageNodes(mongo.db).byIds(tenantId, [metadataId(tenantId, 'job', `${space}|job`)]);
   expect(job?.latest_run).toMatchObject({ state: 'COMPLETED', duration_ms: 8_000 });
 });
+
+it('reads no more of the graph than its budget holds, and nothing once nobody waits', async () => {
+  const tenantId = freshTenant();
+  const nodes = lineageNodes(mongo.db);
+  const job = (name: string) => ({
+    _id: `${tenantId}-${name}`,
+    tenant_id: tenantId,
+    kind: 'job' as const,
+    namespace: space,
+    name,
+    version: 1,
+    deleted: false,
+    data: 'x'.repeat(100),
+    inputs: [`${tenantId}-d`],
+    outputs: [],
+  });
+  await nodes.put(tenantId, ['a', 'b', 'c'].map(job));
+  const budgetOf = (change: object) => ({
+    nodes: 10,
+    chars: 10_000,
+    exhausted: false,
+    signal: new AbortController().signal,
+    ...change,
+  });
+  const read = async (change: object) => {
+    const budget = budgetOf(change);
+    return [(await nodes.jobsOf(tenantId, [`${tenantId}-d`], new Map(), budget)).length, budget.exhausted];
+  };
+  expect(await read({})).toEqual([3, false]);
+  expect(await read({ nodes: 2 })).toEqual([2, true]);
+  expect(await read({ chars: 150 })).toEqual([1, true]);
+  await expect(read({ signal: AbortSignal.abort() })).rejects.toThrow('abort');
+});
+
+it('leaves out as many runs of a job as it is asked to, and counts them all', async () => {
+  const tenantId = freshTenant();
+  const runs = lineageRuns(mongo.db);
+  await apply(worker().steps, tenantId, '1', [event(), event(), event()]);
+  const jobId = metadataId(tenantId, 'job', `${space}|job`);
+  const all = await runs.list(tenantId, { jobId, limit: 10 });
+  const rest = await runs.list(tenantId, { jobId, skip: 2, limit: 10 });
+  expect(rest.map(({ run_id: id }) => id)).toEqual(all.slice(2).map(({ run_id: id }) => id));
+  expect(await runs.count(tenantId, { jobId })).toBe(3);
+});
