@@ -118,6 +118,8 @@ export const limits = {
   stagingMinutes: 8,
   /** Findings of each outcome that a dry run shows, and how long they are kept. */
   dryRunFindings: 100,
+  /** Dry runs of one tenant that may be underway at once. */
+  dryRunsPerTenant: 10,
   dryRunHours: 3 * 24,
   /** How long what was made of a file for reading it is kept, to be used again. */
   stagedHours: 7 * 24,

@@ -3,7 +3,8 @@ import type { Principal } from '#domain/access/principal.ts';
 import { LilyError } from '#domain/errors.ts';
 import { dryRunWorkflowId } from '#domain/ingestion/dry-run.ts';
 import { publicSource, sourceIdOf, type SourceOptions } from '#domain/ingestion/source.ts';
-import type { DryRunDoc, DryRunFindings, DryRuns } from '#platform/mongo/dry-runs.ts';
+import { limits } from '#domain/limits.ts';
+import type { DryRunDoc, DryRunFindings, DryRuns, NewDryRun } from '#platform/mongo/dry-runs.ts';
 import type { SecretBox } from '#platform/secret-box.ts';
 import { inTime } from '../http/outage.ts';
 import type { DryRunControl } from './dry-run-control.ts';
@@ -11,7 +12,7 @@ import { requireAllowedHosts } from './source-addresses.ts';
 import type { SourceService } from './source-service.ts';
 
 export interface DryRunServiceDeps {
-  dryRuns: Pick<DryRuns, 'create' | 'get' | 'end' | 'findings'>;
+  dryRuns: Pick<DryRuns, 'create' | 'underway' | 'get' | 'end' | 'findings'>;
   control: DryRunControl;
   sources: Pick<SourceService, 'optionsOf'>;
   secretBox: Pick<SecretBox, 'seal'>;
@@ -36,23 +37,21 @@ export class DryRunService {
 
   /**
    * Starts a dry run. The same id again finds the one that it started.
-   * @throws LilyError `source-refused`, `source-unreachable` for the source's address
+   * @throws LilyError `source-refused`, `source-unreachable` for the source's address; `rate-limited` when as many dry runs of
+   * the tenant are underway as may be
    */
   async start({ tenantId, userId }: Principal, source: SourceOptions, dryRunId: string): Promise<DryRunDoc> {
     await requireAllowedHosts(source, this.#deps.allowPrivateSources);
     const sourceId = sourceIdOf(source);
-    const dryRun = await inTime(
-      'MongoDB',
-      this.#deps.dryRuns.create({
-        _id: dryRunId,
-        tenant_id: tenantId,
-        source_id: sourceId,
-        source: publicSource(source),
-        sealed_source: this.#deps.secretBox.seal(JSON.stringify(source), dryRunId),
-        workflow_id: dryRunWorkflowId(tenantId, dryRunId),
-        actor: userId,
-      }),
-    );
+    const dryRun = await this.#seated({
+      _id: dryRunId,
+      tenant_id: tenantId,
+      source_id: sourceId,
+      source: publicSource(source),
+      sealed_source: this.#deps.secretBox.seal(JSON.stringify(source), dryRunId),
+      workflow_id: dryRunWorkflowId(tenantId, dryRunId),
+      actor: userId,
+    });
     if (dryRun.state === 'running') {
       const request = { tenantId, dryRunId, sourceId, sourceType: source.type, actor: userId };
       await this.#deps.control.start(request, dryRun.workflow_id);
@@ -85,6 +84,20 @@ export class DryRunService {
     if (dryRun.state !== 'running') throw new LilyError('conflict', `The dry run is ${dryRun.state}.`);
     await this.#deps.control.cancel(dryRun.workflow_id);
     return this.report(tenantId, dryRunId);
+  }
+
+  /** Keeps the dry run. Those that died and take a seat without knowing make room first. */
+  async #seated(wanted: NewDryRun): Promise<DryRunDoc> {
+    const { dryRuns } = this.#deps;
+    const create = () => inTime('MongoDB', dryRuns.create(wanted, limits.dryRunsPerTenant));
+    const at = await create();
+    if (at !== undefined) return at;
+    const underway = await inTime('MongoDB', dryRuns.underway(wanted.tenant_id));
+    await Promise.all(underway.map((dryRun) => this.#current(dryRun)));
+    const then = await create();
+    if (then !== undefined) return then;
+    const most = limits.dryRunsPerTenant;
+    throw new LilyError('rate-limited', `${most} dry runs are underway, as many as may be. Wait until one ends.`);
   }
 
   async #find(tenantId: string, dryRunId: string): Promise<DryRunDoc> {

@@ -1,10 +1,16 @@
-import type { Collection, Db } from 'mongodb';
+import { MongoServerError, type Collection, type Db, type Document } from 'mongodb';
 import type { Entity } from '#domain/assets/entity.ts';
-import { dryRunOutcomes, type DryRunFinding, type DryRunPage, type DryRunState } from '#domain/ingestion/dry-run.ts';
+import {
+  dryRunOutcomes,
+  type DryRunFinding,
+  type DryRunOutcome,
+  type DryRunPage,
+  type DryRunState,
+} from '#domain/ingestion/dry-run.ts';
 import type { SourceProgress } from '#domain/ingestion/run.ts';
 import type { PublicSource } from '#domain/ingestion/sources/kind.ts';
 import { limits } from '#domain/limits.ts';
-import { addCounts, noCounts, type BatchCounts } from '#domain/transformation/batch.ts';
+import { noCounts, type BatchCounts } from '#domain/transformation/batch.ts';
 import { TenantCollection } from './tenant-collection.ts';
 
 /** A dry run, as it is kept for some days. `_id` is its id. */
@@ -25,6 +31,8 @@ export interface DryRunDoc {
   started_at: Date;
   ended_at?: Date;
   expires_at: Date;
+  /** Which of its tenant's places for dry runs it takes while it is running. */
+  seat?: number;
 }
 
 export type NewDryRun = Pick<
@@ -67,6 +75,8 @@ export interface DryRunFindings {
   findings: DryRunFinding[];
 }
 
+const duplicateKey = 11_000;
+
 export type DryRuns = ReturnType<typeof dryRuns>;
 
 /** What runs would do, kept for some days: nothing here is metadata. */
@@ -77,13 +87,31 @@ export function dryRuns(db: Db) {
   const touchedOf = (tenantId: string) => new TenantCollection(all.touched, tenantId);
 
   return {
-    /** Keeps a new dry run; the same id again finds the one that it made. */
-    async create(dryRun: NewDryRun): Promise<DryRunDoc> {
-      const now = new Date();
-      const fresh: DryRunDoc = { ...dryRun, state: 'running', started_at: now, expires_at: expiry() };
-      const { _id, ...rest } = fresh;
-      await of(dryRun.tenant_id).updateOne({ _id }, { $setOnInsert: rest }, { upsert: true });
-      return (await of(dryRun.tenant_id).findOne({ _id })) ?? fresh;
+    /**
+     * Keeps a new dry run on a free seat; the same id again finds the one that it made. Undefined when the tenant has as
+     * many dry runs underway as it may. The unique index on seats decides between those that come at once.
+     */
+    async create(dryRun: NewDryRun, seats: number): Promise<DryRunDoc | undefined> {
+      const { _id, tenant_id } = dryRun;
+      for (;;) {
+        const earlier = await of(tenant_id).findOne({ _id });
+        if (earlier !== null) return earlier;
+        const taken = new Set((await this.underway(tenant_id)).map(({ seat }) => seat));
+        const seat = Array.from({ length: seats }, (_, index) => index + 1).find((number) => !taken.has(number));
+        if (seat === undefined) return undefined;
+        const fresh: DryRunDoc = { ...dryRun, state: 'running', started_at: new Date(), expires_at: expiry(), seat };
+        try {
+          await of(tenant_id).insertOne(fresh);
+          return fresh;
+        } catch (error) {
+          if (!(error instanceof MongoServerError) || error.code !== duplicateKey) throw error;
+        }
+      }
+    },
+
+    /** The tenant's dry runs that have not ended. */
+    async underway(tenantId: string): Promise<DryRunDoc[]> {
+      return of(tenantId).find({ state: 'running' }).toArray();
     },
 
     async get(tenantId: string, dryRunId: string): Promise<DryRunDoc | undefined> {
@@ -148,22 +176,44 @@ export function dryRuns(db: Db) {
       for await (const { entity_id } of cursor) yield entity_id;
     },
 
+    /** The numbers of all pages, and as many findings of each outcome as are shown: nothing else leaves the database. */
     async findings(tenantId: string, dryRunId: string): Promise<DryRunFindings> {
-      const taken = Object.fromEntries(dryRunOutcomes.map((outcome) => [outcome, 0]));
-      const findings: DryRunFinding[] = [];
-      let counts = noCounts;
-      for await (const page of pagesOf(tenantId).find({ dry_run_id: dryRunId }).sort({ page: 1 })) {
-        counts = addCounts(counts, page.counts);
-        for (const finding of page.findings) {
-          const before = taken[finding.outcome] ?? 0;
-          if (before >= limits.dryRunFindings) continue;
-          taken[finding.outcome] = before + 1;
-          findings.push(finding);
-        }
-      }
-      return { counts, findings };
+      const ofDryRun = { dry_run_id: dryRunId };
+      const names = Object.keys(noCounts) as (keyof BatchCounts)[];
+      const sums = Object.fromEntries(names.map((name) => [name, { $sum: `$counts.${name}` }]));
+      const [total] = await pagesOf(tenantId).aggregate<BatchCounts>(ofDryRun, [
+        { $group: { _id: null, ...sums } },
+        { $project: { _id: 0 } },
+      ]);
+      const counts = total ?? noCounts;
+      const samples = await Promise.all(
+        dryRunOutcomes
+          .filter((outcome) => counts[outcome] > 0)
+          .map((outcome) => pagesOf(tenantId).aggregate<PlacedFinding>(ofDryRun, firstOf(outcome))),
+      );
+      const inOrder = samples.flat().toSorted((one, other) => one.page - other.page || one.index - other.index);
+      return { counts, findings: inOrder.map(({ finding }) => finding) };
     },
   };
+}
+
+/** A finding with where it stands: its page, and its index among those that are kept of the page. */
+interface PlacedFinding {
+  page: number;
+  index: number;
+  finding: DryRunFinding;
+}
+
+/** The first findings of an outcome, page by page. */
+function firstOf(outcome: DryRunOutcome): Document[] {
+  return [
+    { $match: { [`counts.${outcome}`]: { $gt: 0 } } },
+    { $sort: { page: 1 } },
+    { $unwind: { path: '$findings', includeArrayIndex: 'index' } },
+    { $match: { 'findings.outcome': outcome } },
+    { $limit: limits.dryRunFindings },
+    { $project: { _id: 0, page: 1, index: { $toInt: '$index' }, finding: '$findings' } },
+  ];
 }
 
 /** Creates the indexes of dry runs; harmless to repeat. */
@@ -172,6 +222,10 @@ export async function ensureDryRunIndexes(db: Db): Promise<void> {
   const whenExpired = { expireAfterSeconds: 0 };
   await Promise.all([
     runs.createIndex({ expires_at: 1 }, whenExpired),
+    runs.createIndex(
+      { tenant_id: 1, seat: 1 },
+      { unique: true, partialFilterExpression: { state: 'running', seat: { $exists: true } } },
+    ),
     pages.createIndex({ expires_at: 1 }, whenExpired),
     touched.createIndex({ expires_at: 1 }, whenExpired),
     pages.createIndex({ dry_run_id: 1, page: 1 }),

@@ -50,6 +50,11 @@ export class TenantCollection<Doc extends Owned> {
     return new Map((await groups.toArray()).map(({ _id, count }) => [_id, count]));
   }
 
+  /** What a pipeline makes of the documents that fit; it must not look into other collections. */
+  async aggregate<Result extends Document>(filter: Filter<Doc>, stages: Document[]): Promise<Result[]> {
+    return this.#collection.aggregate<Result>([{ $match: this.#bind(filter) }, ...stages]).toArray();
+  }
+
   async updateMany(filter: Filter<Doc>, update: UpdateFilter<Doc>): Promise<UpdateResult<Doc>> {
     return this.#collection.updateMany(this.#bind(filter), update);
   }
