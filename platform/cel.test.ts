@@ -34,6 +34,7 @@ describe('an expression', () => {
     ['{"a": [1, attributes.rows]}', { a: [1, 6] }],
     ['tags.map(t, t.upperAscii())', ['PII']],
     ['name.matches("^o.d")', true],
+    ['["a", "b"].join("-")', 'a-b'],
     ['attributes.constructor + name', 'xorders'],
     ['null', null],
   ])('%s gives %j', (text, expected) => {
@@ -78,13 +79,20 @@ describe('an expression', () => {
     'attributes.list.filter(a, attributes.nest == attributes.nest)',
     'attributes.list.map(a, attributes.big).join("")',
     'attributes.list.exists(a, attributes.big.matches("(a|b)*c"))',
+    'attributes.list.join(attributes.big) == ""',
+    'attributes.list.map(a, attributes.big.split("a", 2))',
+    'attributes.list.exists(a, size(attributes.big) == 0)',
+    'attributes.list.exists(a, size(attributes.nest) == 0)',
+    'attributes.list.exists(a, attributes.nest.exists(k, false))',
+    'attributes.list.exists(a, "none" in attributes.nest)',
+    'attributes.list.exists(a, attributes.list.exists(b, bool("none")))',
     'false || attributes.list.all(a, attributes.list.all(b, b != "none"))',
   ])('%s ends before it has taken long', (text) => {
     const list = Array.from({ length: 5_000 }, (_, index) => `item-${index}`);
     const nest = Object.fromEntries(list.map((item) => [item, { item }]));
     const began = performance.now();
     expect(() => value(text, { list, nest, big: 'ab'.repeat(50_000) })).toThrow(CostExceeded);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(400);
   });
 
   it('costs the same every time', () => {

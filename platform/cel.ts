@@ -21,6 +21,10 @@ const methods = new Set(
 );
 /** What `matches` becomes: the library's own would hand a tenant's expression to a matcher that can take exponential time. */
 const linearMatches = 'matchesInLinearTime';
+/** What `join` becomes: the library's own would build a text before anybody has counted it. */
+const countedJoin = 'joinCounted';
+/** These go through all of what they are given, whatever the size of their answer. */
+const walking = new Set('size split join contains indexOf lastIndexOf all exists exists_one map filter'.split(' '));
 
 const comparisons = new Set(['==', '!=', 'in']);
 
@@ -29,13 +33,17 @@ const deepest = 24;
 /** Characters, or items of a list, whose handling counts as one unit of work. */
 const perUnit = 32;
 const unitsPerNode = 4;
+/** An error has a stack and a text; loops that pass errors over would make one for each item. */
+const unitsPerError = 200;
+/** Looking at each key of a map, in the characters that take as long. */
+const charactersPerKey = 16 * perUnit;
 
 /**
  * Compiles CEL expressions whose work is counted while they are evaluated: each step, and the size of what it makes. The
  * library bounds an expression's form, not its time, and loops over lists may stand inside each other.
  */
 export function celCompiler(): (text: string, kind: 'condition' | 'value') => Expression {
-  const patterns = new Map<string, Pattern>();
+  let patterns = new Map<string, Pattern>();
   let meter = new Meter(0);
   const environment = new Environment({
     homogeneousAggregateLiterals: false,
@@ -54,6 +62,14 @@ export function celCompiler(): (text: string, kind: 'condition' | 'value') => Ex
       const pattern = patterns.get(source);
       if (pattern === undefined) throw new ExpressionFault('matches() takes its pattern as a literal text');
       return pattern.test(text, meter);
+    })
+    .registerFunction(`list<string>.${countedJoin}(string): string`, (items: unknown[], separator: string) => {
+      meter.spend((items.length * separator.length) / perUnit);
+      for (const item of items) {
+        if (typeof item !== 'string') throw new ExpressionFault('join() takes a list of texts');
+        meter.spend(item.length / perUnit);
+      }
+      return items.join(separator);
     });
   for (const name of ['name', 'entity_type', 'qualified_name', 'source_id', 'door', 'op']) {
     environment.registerVariable(name, 'string');
@@ -68,7 +84,15 @@ export function celCompiler(): (text: string, kind: 'condition' | 'value') => Ex
         known = true;
         return inner.call(node, evaluator, self, context);
       }
-      const value = inner.call(node, evaluator, self, context);
+      // `exists` and `all` go on behind an error, also behind the one that says that there is no work left.
+      meter.check();
+      let value: unknown;
+      try {
+        value = inner.call(node, evaluator, self, context);
+      } catch (error) {
+        meter.spend(unitsPerError);
+        throw error;
+      }
       meter.spend(unitsPerNode + sizeOf(value) / perUnit);
       return value;
     };
@@ -84,9 +108,11 @@ export function celCompiler(): (text: string, kind: 'condition' | 'value') => Ex
     const parsed = parse(environment, text);
     const nodes = [...nodesOf(parsed.ast)];
     const compared = new Set(nodes.flatMap((node) => (comparisons.has(node.op) ? (node.args as Node[]) : [])));
+    const walked = new Set(nodes.flatMap(walkedBy));
+    const own = new Map<string, Pattern>();
     for (const node of nodes) {
-      checkCall(node, patterns);
-      metered(node, compared.has(node) ? wholeSizeOf : sizeOf);
+      checkCall(node, own);
+      metered(node, compared.has(node) ? wholeSizeOf : walked.has(node) ? walkedSizeOf : sizeOf);
     }
     const { valid, type, error } = parsed.check();
     if (!valid) throw fault(error);
@@ -95,6 +121,7 @@ export function celCompiler(): (text: string, kind: 'condition' | 'value') => Ex
     }
     return (context, budget) => {
       meter = budget;
+      patterns = own;
       const value = evaluate(parsed, context, budget);
       if (kind === 'value') return output(value);
       if (typeof value !== 'boolean') throw new ExpressionFault('the condition is neither true nor false');
@@ -158,6 +185,11 @@ function checkCall(node: Node, patterns: Map<string, Pattern>): void {
   if (!(node.op === 'call' ? functions : methods).has(name)) {
     throw new ExpressionFault(`${name}() is not possible here`);
   }
+  if (name === 'join') {
+    args[0] = countedJoin;
+    const given = args[2] as unknown[];
+    if (given.length === 0) throw new ExpressionFault('join() takes the text to put between');
+  }
   if (name !== 'matches') return;
   const [pattern] = (args[2] ?? []) as Node[];
   if (pattern?.op !== 'value' || typeof pattern.args !== 'string') {
@@ -167,15 +199,29 @@ function checkCall(node: Node, patterns: Map<string, Pattern>): void {
   args[0] = linearMatches;
 }
 
+/** The operands that a call goes through. */
+function walkedBy({ op, args }: Node): Node[] {
+  if (op !== 'call' && op !== 'rcall') return [];
+  const [name, ...operands] = args as [string, ...(Node | Node[])[]];
+  return walking.has(name) ? operands.flat() : [];
+}
+
 function sizeOf(value: unknown): number {
   return typeof value === 'string' || Array.isArray(value) ? value.length : 1;
+}
+
+/** Going through items, or through characters for places, takes longer than handing them on. */
+function walkedSizeOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 8 * sizeOf(value);
+  return 8 + charactersPerKey * (value instanceof Map ? value.size : Object.keys(value).length);
 }
 
 /** The size with all that is inside: comparing looks at it all. */
 function wholeSizeOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return sizeOf(value);
   const inner: unknown[] = value instanceof Map ? [...value.values()] : Object.values(value);
-  return inner.reduce((size: number, item) => size + wholeSizeOf(item), 8);
+  const each = Array.isArray(value) ? 4 * perUnit : charactersPerKey;
+  return inner.reduce((size: number, item) => size + each + wholeSizeOf(item), 8);
 }
 
 /** What an expression made, as JSON. @throws ExpressionFault for what JSON cannot say, or too much of it */

@@ -9,6 +9,8 @@ export class CostExceeded extends Error {
  */
 export class Meter {
   #left: number;
+  /** One for all times: where errors are passed over, making them would be the work. */
+  #exceeded: CostExceeded | undefined;
 
   constructor(units: number) {
     this.#left = units;
@@ -21,7 +23,8 @@ export class Meter {
   /** @throws CostExceeded, from then on every time */
   spend(units: number): void {
     this.#left -= units;
-    if (this.#left < 0) throw new CostExceeded('the rules cost more on this record than is allowed');
+    if (this.#left >= 0) return;
+    throw (this.#exceeded ??= new CostExceeded('the rules cost more on this record than is allowed'));
   }
 
   /** @throws CostExceeded when more was spent than there was, also where somebody caught the error that said so */
