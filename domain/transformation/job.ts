@@ -65,7 +65,14 @@ export const letterFilterSchema = z.strictObject({
   rule: z.string().min(1).max(64).optional(),
   from: momentSchema.optional().meta({ description: 'Rejected at this moment or later' }),
   to: momentSchema.optional().meta({ description: 'Rejected before this moment' }),
-  text: z.string().min(1).max(200).optional().meta({ description: 'Found in the detail or the record id' }),
+  text: z
+    .string()
+    .min(1)
+    .max(200)
+    // The store looks for it with a pattern, and a pattern ends at its first NUL.
+    .refine((text) => !text.includes('\0'), 'must not contain NUL')
+    .optional()
+    .meta({ description: 'Found in the detail or the record id' }),
 });
 
 export type LetterFilter = z.infer<typeof letterFilterSchema>;
