@@ -116,6 +116,8 @@ export const limits = {
   /** Longest that it may take to fetch a file, and to make sure that it can be read to its end. */
   fetchMinutes: 8,
   stagingMinutes: 8,
+  /** Bytes of a file that the test of a source fetches, or makes of it. */
+  testedFileBytes: 256 * 1024 * 1024,
   /** Findings of each outcome that a dry run shows, and how long they are kept. */
   dryRunFindings: 100,
   /** Dry runs of one tenant that may be underway at once. */

@@ -1,16 +1,24 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { savedSourceContext } from '#domain/ingestion/saved-source.ts';
 import type { SavedSourceDoc } from '#platform/mongo/sources.ts';
 import { secretBox } from '#platform/secret-box.ts';
-import type { SourceContext } from './source.ts';
-import { sourceTestActivities } from './source-test.ts';
+import { memoryObjects } from '#test/support/memory-objects.ts';
+import { sourceTestActivities, type SourceTestDeps } from './source-test.ts';
 
 const box = secretBox(new Uint8Array(32));
 const nothing = (): never => {
   throw new Error('nothing is stored here');
 };
-const noObjects: SourceContext['objects'] = { stat: nothing, open: nothing, put: nothing, find: nothing };
+const noObjects: SourceTestDeps['objects'] = {
+  stat: nothing,
+  open: nothing,
+  put: nothing,
+  find: nothing,
+  remove: nothing,
+};
 const request = { tenantId: 'acme', savedSourceId: 's1' };
 
 function checking(url: string, { context = savedSourceContext('acme', 's1') } = {}) {
@@ -59,4 +67,47 @@ describe('a saved source is tried', () => {
     expect(failure).toBeInstanceOf(ApplicationFailure);
     expect(failure).toMatchObject({ type: 'unavailable', nonRetryable: false });
   });
+});
+
+describe('a file at an address is tried', () => {
+  async function trying(endless: boolean) {
+    let isCutOff = false;
+    const server = createServer((_request, response) => {
+      response.on('close', () => (isCutOff = true));
+      if (endless) response.write('entity_type,');
+      else response.end('entity_type,qualified_name\ntable,w.t\n');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.csv`;
+    const { objects, kept } = memoryObjects();
+    const remove = async (_tenantId: string, id: string): Promise<boolean> =>
+      kept.splice(0, kept.length, ...kept.filter((one) => one.about.objectId !== id)).length > 0;
+    const sealed_source = box.seal(
+      JSON.stringify({ type: 'file', format: 'csv', url }),
+      savedSourceContext('acme', 's1'),
+    );
+    const { checkSource } = sourceTestActivities({
+      sources: { get: async () => ({ sealed_source }) as SavedSourceDoc },
+      secretBox: box,
+      objects: { ...objects, remove },
+      allowPrivateSources: true,
+      ownKafkaCluster: () => Promise.resolve(''),
+    });
+    try {
+      const answer = await checkSource(request);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return { answer, isCutOff, fetched: kept.filter(({ key }) => key?.startsWith('fetched:')).length };
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  it('and nothing of it is kept as fetched', async () => {
+    expect(await trying(false)).toMatchObject({ answer: { ok: true }, fetched: 0 });
+  });
+
+  it('and not read on when the time of the test is over', async () => {
+    expect(await trying(true)).toMatchObject({ answer: { ok: false }, isCutOff: true, fetched: 0 });
+  }, 15_000);
 });
