@@ -1,7 +1,9 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { ingestRecordSchema, type IngestRecord } from '#domain/assets/record.ts';
 import type { DeadLetterReason, ReplayAttempt } from '#domain/transformation/dead-letter.ts';
 import { jobBatchId, type JobRef, type JobReport } from '#domain/transformation/job.ts';
 import { metadataId } from '#platform/digest.ts';
+import { isBadQuery } from '#platform/mongo/bad-query.ts';
 import type { DeadLetterDoc, RawRecordDoc } from '#platform/mongo/collections.ts';
 import type { DeadLetters, LetterOutcome } from '#platform/mongo/dead-letters.ts';
 import type { Entities } from '#platform/mongo/entities.ts';
@@ -68,7 +70,7 @@ export function replayActivities(deps: ReplayDeps) {
       const document = await jobs.get(job.tenantId, 'replay', job.jobId);
       if (document?.replay === undefined) return { letters: 0, waves: 0 };
       const { filter, record_id, force } = document.replay;
-      const letters = await deadLetters.claim(job.tenantId, {
+      const plan = {
         job: job.jobId,
         page,
         filter,
@@ -77,6 +79,11 @@ export function replayActivities(deps: ReplayDeps) {
         limit: lettersPerPage,
         by: document.actor,
         forced: force,
+      };
+      const letters = await deadLetters.claim(job.tenantId, plan).catch((error: unknown) => {
+        // Trying again would go on for ever.
+        if (isBadQuery(error)) throw ApplicationFailure.nonRetryable(error.message, 'invalid-input');
+        throw error;
       });
       if (letters.length === 0) return { letters: 0, waves: 0 };
       return { letters: letters.length, waves: (await wavesOf({ job, page })).length };

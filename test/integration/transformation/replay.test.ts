@@ -233,6 +233,11 @@ describe('a replay of dead letters', () => {
     expect(await pipeline.versionCount(tenantId)).toBe(40);
   });
 
+  it('ends for good at a filter that the store cannot take', async () => {
+    const filter = { text: 'a\0b' };
+    await expect(pipeline.replay(freshTenant(), { filter })).rejects.toMatchObject({ nonRetryable: true });
+  });
+
   it('lets go of letters, and tells filters apart', async () => {
     const tenantId = freshTenant();
     await pipeline.activate(tenantId, [failing]);
