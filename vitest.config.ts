@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 const layers = ['domain', 'platform', 'activities', 'workflows', 'workers', 'api', 'deploy', 'bench'];
 const minuteMs = 60_000;
+/** Of properties over thousands of cases, on a machine that is busy with something else. */
+const unitTimeoutMs = 30_000;
 
 /** Projects that share one stack of genuine servers run file after file, so that one's load is not another's timeout. */
 const onTheStack = {
@@ -19,7 +21,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: [...layers, 'test/support'].map((folder) => `${folder}/**/*.test.ts`) },
+        test: {
+          name: 'unit',
+          include: [...layers, 'test/support'].map((folder) => `${folder}/**/*.test.ts`),
+          testTimeout: unitTimeoutMs,
+        },
       },
       {
         extends: true,
