@@ -54,3 +54,19 @@ test('a start that left nothing keeps no file, and one that nobody can tell of k
     ).removed,
   ).toEqual([]);
 });
+
+test('without a key, what is asked about afterwards is what the write was given', async () => {
+  const removed: string[] = [];
+  const objects = { remove: async (_tenantId: string, id: string) => removed.push(id) > 0 };
+  const deps = { idempotency: {}, objects } as unknown as UploadDeps;
+  const request = { method: 'POST', originalUrl: '/v1/ingestions', get: () => undefined } as unknown as Request;
+  const object = { objectId: 'a', sha256: 'ab', name: 'a.csv' } as StoredObject;
+  let started = '';
+  const run = async (ids: (index: number) => string) => {
+    started = ids(0);
+    return done;
+  };
+  const answer = await storedOnce(deps, request, ada, { object, about: null }, run, async (ids) => ids(0) === started);
+  expect(answer).toEqual(done);
+  expect(removed).toEqual([]);
+});

@@ -130,14 +130,24 @@ export async function storedOnce(
   try {
     request.body = { sha256: object.sha256, name: object.name, about };
     return await idempotently(deps.idempotency, request, principal, async (recordIds) => {
-      ran = recordIds;
-      return run(recordIds);
+      ran = remembered(recordIds);
+      return run(ran);
     });
   } finally {
     // Where nobody can tell, it is kept.
     const held = ran !== undefined && (await isHeld(ran).catch(() => true));
     if (!held) await deps.objects.remove(principal.tenantId, object.objectId).catch(() => undefined);
   }
+}
+
+/** Without an `Idempotency-Key` each call makes a new id: what the write was given is what is asked about afterwards. */
+function remembered(recordIds: RecordIds): RecordIds {
+  const given = new Map<number, string>();
+  return (index) => {
+    const id = given.get(index) ?? recordIds(index);
+    given.set(index, id);
+    return id;
+  };
 }
 
 function storeContent(
